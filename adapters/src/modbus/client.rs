@@ -1,0 +1,294 @@
+//! The master's side: reads a machine's points and writes its set-points, over any stream.
+//!
+//! A device that refuses is not a link that failed: after a refusal the connection goes on; after a timeout, a broken
+//! stream or a reply that is not the one asked for, the client is closed for good, and its owner connects anew.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aegis_models::profile::ModbusTable;
+use aegis_models::{PointIx, Sample};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_modbus::client::{Client as _, Context as Master, tcp};
+use tokio_modbus::{ExceptionCode, Request, Response, Slave};
+
+use super::binding::{self, Binding, Place, is_bits};
+use super::plan::Block;
+
+/// Why a read or write came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The device understood and refused; the connection goes on.
+    #[error("the device refused {what} with exception {:02X}", u8::from(*exception))]
+    Refused {
+        /// The read or write.
+        what: String,
+        /// Its reason.
+        exception: ExceptionCode,
+    },
+    /// Nothing was sent: the point cannot be written, or not with that value.
+    #[error("point {} was not written: {problem}", point.0)]
+    Unwritable {
+        /// The point.
+        point: PointIx,
+        /// Why.
+        problem: &'static str,
+    },
+    /// The connection failed and is closed.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+/// Why a connection failed. What was under way may or may not have happened.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The device did not answer in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The stream broke, or carried what is no Modbus.
+    #[error("the link broke: {0}")]
+    Broken(#[from] io::Error),
+    /// The reply was not one to the request.
+    #[error("the device answered something else: {0}")]
+    Mismatch(String),
+    /// An earlier failure closed the connection.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+/// A connection to one device.
+pub struct Client {
+    /// None once the link has failed. It is also out while a call is under way, so that a call which its caller
+    /// drops half-way leaves a closed client, and never a reply that the next call would take for its own.
+    master: Option<Master>,
+    binding: Arc<Binding>,
+    timeout: Duration,
+}
+
+impl Client {
+    /// Connects to `address`, as `host:port`. `timeout` bounds this call and then each request.
+    pub async fn connect(
+        address: &str,
+        unit: u8,
+        binding: Arc<Binding>,
+        timeout: Duration,
+    ) -> Result<Client, LinkError> {
+        let connected = tokio::time::timeout(timeout, TcpStream::connect(address)).await;
+        let stream = connected.map_err(|_| LinkError::Timeout(timeout))??;
+        // Requests are small and each waits for its reply: holding them back would only delay.
+        stream.set_nodelay(true)?;
+        Ok(Client::attach(stream, unit, binding, timeout))
+    }
+
+    /// Talks over a stream that is connected already.
+    pub fn attach<S>(stream: S, unit: u8, binding: Arc<Binding>, timeout: Duration) -> Client
+    where
+        S: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin + 'static,
+    {
+        Client { master: Some(tcp::attach_slave(Ends(stream), Slave(unit))), binding, timeout }
+    }
+
+    /// Whether the link has failed: connect anew.
+    pub fn is_closed(&self) -> bool {
+        self.master.is_none()
+    }
+
+    /// What it reads and where.
+    pub fn binding(&self) -> &Arc<Binding> {
+        &self.binding
+    }
+
+    /// Reads the points of [`Binding::groups`]`[group]`, in the profile's order.
+    ///
+    /// A point that the device gives no value for, or refuses, is of bad quality. When it refuses all of them, the
+    /// first refusal is the error.
+    pub async fn read_group(&mut self, group: usize) -> Result<Vec<Sample>, ClientError> {
+        let binding = Arc::clone(&self.binding);
+        let mut samples = Vec::new();
+        let mut refusal = None;
+        let mut given = false;
+        for block in &binding.groups()[group].blocks {
+            match self.read_block(block).await? {
+                Ok(read) => {
+                    given = true;
+                    samples.extend(read);
+                }
+                Err(e) if block.places.len() > 1 && concerns_address(e) => {
+                    refusal = refusal.or(Some((block, e)));
+                    // One point may have spoilt the read for its neighbours.
+                    for place in &block.places {
+                        let one = self.read_block(&Block::of(*place)).await?;
+                        given |= one.is_ok();
+                        samples.extend(one.unwrap_or_else(|_| bad(std::slice::from_ref(place))));
+                    }
+                }
+                Err(e) => {
+                    refusal = refusal.or(Some((block, e)));
+                    samples.extend(bad(&block.places));
+                }
+            }
+        }
+        samples.sort_by_key(|s: &Sample| s.point);
+        match refusal {
+            Some((block, exception)) if !given => {
+                let what = format!("the read of {} {:?} from {}", block.count, block.table, block.first);
+                Err(ClientError::Refused { what, exception })
+            }
+            _ => Ok(samples),
+        }
+    }
+
+    /// Reads one point.
+    ///
+    /// # Panics
+    ///
+    /// When the point is not bound.
+    pub async fn read_point(&mut self, point: PointIx) -> Result<Sample, ClientError> {
+        let place = *self.binding.place(point).expect("the point is bound");
+        let read = self.read_block(&Block::of(place)).await?;
+        let what = || format!("the read of {:?} {}", place.table, place.address);
+        read.map(|samples| samples[0]).map_err(|exception| ClientError::Refused { what: what(), exception })
+    }
+
+    /// Writes one point [the point's unit] and waits until the device confirms. The value must be in the point's
+    /// range; what is sent is the nearest one that the point's type holds.
+    pub async fn write_point(&mut self, point: PointIx, value: f64) -> Result<(), ClientError> {
+        let refuse = |problem| Err(ClientError::Unwritable { point, problem });
+        let Some(place) = self.binding.place(point).copied().filter(|p| p.writable) else {
+            return refuse("the profile does not let it be written");
+        };
+        if !place.accepts(place.data.quantise(value)) {
+            return refuse("the value is outside its range");
+        }
+        let Some(words) = self.binding.pack(place.data, value) else { return refuse("it is no number") };
+        let words = &words[..usize::from(place.len())];
+        let (request, reply) = match (place.table, words) {
+            (ModbusTable::Coil, [bit]) => (
+                Request::WriteSingleCoil(place.address, *bit != 0),
+                Response::WriteSingleCoil(place.address, *bit != 0),
+            ),
+            (_, [word]) => (
+                Request::WriteSingleRegister(place.address, *word),
+                Response::WriteSingleRegister(place.address, *word),
+            ),
+            _ => (
+                Request::WriteMultipleRegisters(place.address, words.into()),
+                Response::WriteMultipleRegisters(place.address, place.len()),
+            ),
+        };
+        match self.call(request).await? {
+            Ok(response) if response == reply => Ok(()),
+            Ok(other) => Err(self.mismatch(&other).into()),
+            Err(exception) => {
+                let what = format!("the write of {:?} {}", place.table, place.address);
+                Err(ClientError::Refused { what, exception })
+            }
+        }
+    }
+
+    async fn read_block(&mut self, block: &Block) -> Result<Result<Vec<Sample>, ExceptionCode>, LinkError> {
+        let (first, count) = (block.first, block.count);
+        let request = match block.table {
+            ModbusTable::Coil => Request::ReadCoils(first, count),
+            ModbusTable::Discrete => Request::ReadDiscreteInputs(first, count),
+            ModbusTable::Input => Request::ReadInputRegisters(first, count),
+            ModbusTable::Holding => Request::ReadHoldingRegisters(first, count),
+        };
+        let response = match self.call(request).await? {
+            Ok(response) => response,
+            Err(exception) => return Ok(Err(exception)),
+        };
+        let words: Vec<u16> = match response {
+            Response::ReadCoils(bits) | Response::ReadDiscreteInputs(bits)
+                if is_bits(block.table) && bits.len() == usize::from(count).next_multiple_of(8) =>
+            {
+                bits.into_iter().map(u16::from).collect()
+            }
+            Response::ReadInputRegisters(words) | Response::ReadHoldingRegisters(words)
+                if !is_bits(block.table) && words.len() == usize::from(count) =>
+            {
+                words
+            }
+            other => return Err(self.mismatch(&other)),
+        };
+        let sample = |place: &Place| {
+            let at = usize::from(place.address - first);
+            let value = self.binding.unpack(place.data, &words[at..at + usize::from(place.len())]);
+            binding::sample(place.point, value)
+        };
+        Ok(Ok(block.places.iter().map(sample).collect()))
+    }
+
+    async fn call(&mut self, request: Request<'_>) -> Result<Result<Response, ExceptionCode>, LinkError> {
+        let mut master = self.master.take().ok_or(LinkError::Closed)?;
+        let answer = tokio::time::timeout(self.timeout, master.call(request)).await;
+        match answer.map_err(|_| LinkError::Timeout(self.timeout))? {
+            Ok(answer) => {
+                self.master = Some(master);
+                Ok(answer)
+            }
+            Err(tokio_modbus::Error::Transport(e)) => Err(LinkError::Broken(e)),
+            Err(tokio_modbus::Error::Protocol(e)) => Err(LinkError::Mismatch(e.to_string())),
+        }
+    }
+
+    fn mismatch(&mut self, response: &Response) -> LinkError {
+        self.master = None;
+        LinkError::Mismatch(format!("{response:?}"))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+/// Whether another read could fare better: a busy device or a gateway without a path refuses each alike.
+fn concerns_address(exception: ExceptionCode) -> bool {
+    use ExceptionCode::{IllegalDataAddress, IllegalDataValue, ServerDeviceFailure};
+    matches!(exception, IllegalDataAddress | IllegalDataValue | ServerDeviceFailure)
+}
+
+fn bad(places: &[Place]) -> Vec<Sample> {
+    places.iter().map(|p| binding::sample(p.point, f64::NAN)).collect()
+}
+
+/// A stream whose end is an error that says so: `tokio-modbus` reports whatever the last system call left behind.
+#[derive(Debug)]
+struct Ends<S>(S);
+
+impl<S: AsyncRead + Unpin> AsyncRead for Ends<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.0).poll_read(cx, buf);
+        if matches!(polled, Poll::Ready(Ok(()))) && buf.filled().len() == before && buf.remaining() > 0 {
+            let e = io::Error::new(io::ErrorKind::UnexpectedEof, "the device closed the connection");
+            return Poll::Ready(Err(e));
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Ends<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,21 @@
+//! Modbus over TCP.
+//!
+//! The codec and the server session are pure: bytes in, bytes out. [`serve`](serve::serve) and [`Client`] are the
+//! shells around them. Clauses cited as *AP* are those of the MODBUS Application Protocol Specification V1.1b3, those
+//! cited as *IG* of the MODBUS Messaging on TCP/IP Implementation Guide V1.0b.
+
+pub mod binding;
+pub mod client;
+pub mod codec;
+mod map;
+mod plan;
+pub mod serve;
+pub mod server;
+
+pub use binding::{BadBinding, Binding, Place};
+pub use client::{Client, ClientError, LinkError};
+pub use map::RegisterMap;
+pub use plan::{Block, Group};
+pub use serve::{ServeOptions, serve, serve_stream};
+pub use server::{Device, Session, Units, Verdict};
+pub use tokio_modbus::{ExceptionCode, ExceptionResponse, FunctionCode, Request, Response};

@@ -1,0 +1,169 @@
+//! The shell of the server: sockets around [`Session`].
+//!
+//! Whatever a peer does costs a bounded amount: so many connections, so many bytes at a time, so long without a whole
+//! request, so long to take its replies.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use super::server::{Device, Session, Units, Verdict};
+use crate::limits;
+
+/// How a server treats its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// Which unit identifiers it answers to.
+    pub units: Units,
+    /// Connections at once, at least one.
+    pub connections: usize,
+    /// How long a connection may stay without a whole request.
+    pub idle: Duration,
+    /// How long a peer may take to accept its replies.
+    pub write: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> ServeOptions {
+        ServeOptions {
+            units: Units::Any,
+            connections: limits::MODBUS_CONNECTIONS,
+            idle: limits::MODBUS_IDLE,
+            write: limits::MODBUS_WRITE,
+        }
+    }
+}
+
+/// Serves `device` to all who connect, until `stop` is ready; then, or when the future is dropped, every connection
+/// ends with it.
+///
+/// The device is locked for one batch of requests at a time and never across a wait.
+pub async fn serve<D>(
+    listener: TcpListener,
+    device: Arc<Mutex<D>>,
+    options: ServeOptions,
+    stop: impl Future<Output = ()>,
+) where
+    D: Device + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    let mut seats = Seats { most: options.connections.max(1), taken: Vec::new(), clock: Arc::default() };
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            // Ended connections are reaped, so that the set does not grow.
+            Some(_) = tasks.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => seats.seat(|used| {
+                    tasks.spawn(connection(stream, Arc::clone(&device), options, used))
+                }),
+                Err(_) => sleep(limits::ACCEPT_PAUSE).await,
+            },
+        }
+    }
+    tasks.shutdown().await;
+}
+
+/// When a connection was last of use, on a clock that counts requests and arrivals; 0 before its first request.
+struct Used {
+    last: AtomicU64,
+    clock: Arc<AtomicU64>,
+}
+
+impl Used {
+    fn mark(&self) {
+        self.last.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+struct Seat {
+    arrived: u64,
+    used: Arc<Used>,
+    task: AbortHandle,
+}
+
+/// IG 4.2: when all connections are taken, the one unused for longest is closed. Those that never asked anything go
+/// first, so that peers which only connect push each other out, and no master at work.
+struct Seats {
+    most: usize,
+    taken: Vec<Seat>,
+    clock: Arc<AtomicU64>,
+}
+
+impl Seats {
+    fn seat(&mut self, spawn: impl FnOnce(Arc<Used>) -> AbortHandle) {
+        self.taken.retain(|s| !s.task.is_finished());
+        if self.taken.len() >= self.most {
+            let key = |s: &Seat| (s.used.last.load(Ordering::Relaxed), s.arrived);
+            let least = (0..self.taken.len()).min_by_key(|i| key(&self.taken[*i]));
+            self.taken.swap_remove(least.expect("at least one is seated")).task.abort();
+        }
+        let used = Arc::new(Used { last: AtomicU64::new(0), clock: Arc::clone(&self.clock) });
+        let arrived = self.clock.fetch_add(1, Ordering::Relaxed) + 1;
+        self.taken.push(Seat { arrived, used: Arc::clone(&used), task: spawn(used) });
+    }
+}
+
+async fn connection<D: Device>(
+    stream: TcpStream,
+    device: Arc<Mutex<D>>,
+    options: ServeOptions,
+    used: Arc<Used>,
+) {
+    // Without it a reply may wait for the peer's delayed acknowledgement; a failure costs only that.
+    let _ = stream.set_nodelay(true);
+    serve_stream(stream, &device, options, || used.mark()).await;
+}
+
+/// Serves `device` over one stream until the peer ends it, breaks the framing, or takes too long. `heard` is called
+/// after every batch of requests.
+pub async fn serve_stream<S, D>(
+    mut stream: S,
+    device: &Mutex<D>,
+    options: ServeOptions,
+    mut heard: impl FnMut(),
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Device,
+{
+    let mut session = Session::new(options.units);
+    let mut chunk = [0; limits::MODBUS_READ_BYTES];
+    let mut out = Vec::new();
+    let silence = sleep(options.idle);
+    tokio::pin!(silence);
+    loop {
+        let n = tokio::select! {
+            read = stream.read(&mut chunk) => match read {
+                Ok(n) if n > 0 => n,
+                _ => return,
+            },
+            () = &mut silence => return,
+        };
+        let verdict = {
+            // A device whose owner panicked still holds whole values: writes are all or nothing.
+            let mut device = device.lock().unwrap_or_else(PoisonError::into_inner);
+            session.receive(&chunk[..n], &mut *device, &mut out)
+        };
+        if !out.is_empty() {
+            let Ok(Ok(())) = timeout(options.write, stream.write_all(&out)).await else { return };
+            out.clear();
+        }
+        match verdict {
+            Verdict::Open { answered: 0 } => {}
+            Verdict::Open { .. } => {
+                heard();
+                silence.set(sleep(options.idle));
+            }
+            Verdict::Close(_) => {
+                let _ = timeout(options.write, stream.shutdown()).await;
+                return;
+            }
+        }
+    }
+}

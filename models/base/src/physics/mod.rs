@@ -1,0 +1,14 @@
+//! The laws, one a file. Each states its equation, units, valid range and source, and is tested against hand-worked
+//! numbers. The twin moves by them; the sentinel holds measurements against them.
+
+pub mod bearing;
+pub mod bond;
+pub mod chatter;
+pub mod clean_room;
+pub mod cutting;
+pub mod fan;
+pub mod filter;
+pub mod residual;
+pub mod thermal;
+pub mod tool_life;
+pub mod vibration;

@@ -1,0 +1,212 @@
+//! A machine kind as data: its points, their protocol addresses, and what the sentinel watches over them.
+//!
+//! One TOML file serves both ends of every wire: the twin's server side and the sentinel's client side. It holds what
+//! a data sheet and a commissioning engineer know, and no answer key: signatures say what a fault looks like from
+//! outside, as a maintenance manual does.
+
+mod check;
+mod point;
+mod signature;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use check::BadProfile;
+pub use point::{Access, DataType, ModbusAddress, ModbusTable, PointSpec, Role, Watch};
+pub use signature::{Direction, RaiseRule, SeverityRule, Signature, Term};
+
+use crate::{PointIx, Span};
+
+/// A kind of machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The kind's name, as a site refers to it: `ffu`.
+    pub kind: String,
+    /// What people call it: `Fan filter unit`.
+    pub title: String,
+    /// What it is and which conditions its numbers hold for.
+    pub doc: String,
+    /// How long the sentinel learns before it judges.
+    pub calibration: Calibration,
+    /// Which point says what the machine is doing; without one there is a single regime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regime: Option<Regime>,
+    /// How its numbers lie in Modbus registers.
+    #[serde(default)]
+    pub modbus: ModbusLayout,
+    /// Its points.
+    #[serde(rename = "point")]
+    pub points: Vec<PointSpec>,
+    /// Its happenings: groups of points that are valued together, once each time.
+    #[serde(rename = "record", default)]
+    pub records: Vec<RecordSpec>,
+    /// Quantities that a law of physics makes from points, and that stand still while the law holds.
+    #[serde(rename = "residual", default)]
+    pub residuals: Vec<Residual>,
+    /// The set-points the sentinel may write, and how far.
+    #[serde(rename = "command", default)]
+    pub commands: Vec<CommandSpec>,
+    /// What an operator's own signed stop writes; without it the machine cannot be stopped from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopSpec>,
+    /// What each threat looks like.
+    #[serde(rename = "signature", default)]
+    pub signatures: Vec<Signature>,
+}
+
+/// How long the sentinel learns before it judges.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// The learning span, in sample time and counted separately for each regime of each point.
+    pub span: Span,
+    /// The fewest good samples that make a baseline.
+    #[serde(default = "hundred")]
+    pub min_samples: u32,
+}
+
+fn hundred() -> u32 {
+    100
+}
+
+/// The point that tells what the machine is doing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Regime {
+    /// A point with the role `state`.
+    pub point: String,
+    /// A name for each of its values.
+    pub names: BTreeMap<String, String>,
+    /// How long after a change of regime the values are still on their way, and not judged.
+    #[serde(default)]
+    pub settle: Span,
+}
+
+/// How a kind's numbers lie in Modbus registers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModbusLayout {
+    /// Which half of a 32-bit value comes first.
+    #[serde(default)]
+    pub word_order: WordOrder,
+}
+
+/// Which half of a 32-bit value lies in the lower register.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WordOrder {
+    /// The high word first, as most devices do.
+    #[default]
+    HighFirst,
+    /// The low word first.
+    LowFirst,
+}
+
+/// A happening whose values come together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordSpec {
+    /// Its name: `bond`.
+    pub id: String,
+    /// What happens.
+    pub doc: String,
+    /// Its fields, in the order of a [`crate::Record`]: points whose `record` names it.
+    pub fields: Vec<String>,
+}
+
+/// A quantity that a law makes from points.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Residual {
+    /// The channel's name.
+    pub id: String,
+    /// Its meaning.
+    pub doc: String,
+    /// [unit].
+    pub unit: String,
+    /// The law, one of [`crate::physics::residual::LAWS`].
+    pub law: String,
+    /// The law's quantities, each from a point.
+    pub inputs: BTreeMap<String, String>,
+    /// The law's constants for this kind of machine.
+    #[serde(default)]
+    pub params: BTreeMap<String, f64>,
+    /// The detectors over it.
+    pub watch: Vec<Watch>,
+    /// In which regimes it is judged, by name; empty for all.
+    #[serde(default)]
+    pub only: Vec<String>,
+}
+
+/// A set-point that the sentinel may write, and how far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandSpec {
+    /// A point with access `write`.
+    pub point: String,
+    /// Lowest and highest value ever to be written [the point's unit]; absolute, so steps do not add up beyond it.
+    pub envelope: [f64; 2],
+    /// The least time between two writes.
+    pub min_interval: Span,
+    /// How far the value read back may lie from the one written [the point's unit].
+    pub tolerance: f64,
+}
+
+/// What stops a machine: a write to its own controller. No ISO 13850 emergency stop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopSpec {
+    /// A point with access `write`.
+    pub point: String,
+    /// The value that stops the machine.
+    pub value: f64,
+}
+
+impl Profile {
+    /// The profile of that kind which comes with Aegis.
+    pub fn built_in(kind: &str) -> Option<Profile> {
+        let (_, text) = BUILT_IN.iter().find(|(k, _)| *k == kind)?;
+        Some(Profile::parse(text).unwrap_or_else(|e| panic!("built-in profile {kind}: {e}")))
+    }
+
+    /// The kinds that come with Aegis, with their TOML.
+    pub fn built_ins() -> &'static [(&'static str, &'static str)] {
+        BUILT_IN
+    }
+
+    /// Reads and checks a profile.
+    pub fn parse(text: &str) -> Result<Profile, BadProfile> {
+        let profile: Profile = toml::from_str(text)?;
+        profile.check()?;
+        Ok(profile)
+    }
+
+    /// The place of the point of that name.
+    pub fn point_ix(&self, id: &str) -> Option<PointIx> {
+        self.points.iter().position(|p| p.id == id).map(|i| PointIx(i as u16))
+    }
+
+    /// The point at that place.
+    pub fn point(&self, ix: PointIx) -> &PointSpec {
+        &self.points[usize::from(ix.0)]
+    }
+
+    /// The place of the record kind of that name.
+    pub fn record_ix(&self, id: &str) -> Option<u16> {
+        self.records.iter().position(|r| r.id == id).map(|i| i as u16)
+    }
+
+    /// What the sentinel may do to that point.
+    pub fn command(&self, point: &str) -> Option<&CommandSpec> {
+        self.commands.iter().find(|c| c.point == point)
+    }
+}
+
+const BUILT_IN: &[(&str, &str)] = &[
+    ("cnc", include_str!("../../profiles/cnc.toml")),
+    ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
+];

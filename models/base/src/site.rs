@@ -1,0 +1,139 @@
+//! A site: which machines there are, where they stand and how they are reached. Data, for a real plant as for the twin.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::limits;
+
+/// The place of a machine in its site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MachineIx(pub u16);
+
+/// Machines, bays and addresses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// The site's name.
+    pub name: String,
+    /// The rooms that share one air.
+    #[serde(rename = "bay")]
+    pub bays: Vec<Bay>,
+    /// In the order that numbers them.
+    #[serde(rename = "machine")]
+    pub machines: Vec<MachineEntry>,
+}
+
+/// A room that shares one air.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bay {
+    /// Its name: `bay-1`.
+    pub id: String,
+    /// ISO 14644-1 class number that its air must keep.
+    pub iso_class: f64,
+    /// Volume of air that one of its fan filter units keeps clean [m3].
+    pub volume_m3_per_ffu: f64,
+}
+
+/// One machine of a site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MachineEntry {
+    /// Its name: `FFU-07`.
+    pub name: String,
+    /// Its kind, which names the profile: `ffu`.
+    pub kind: String,
+    /// The bay it stands in.
+    pub bay: String,
+    /// Where its endpoint listens, as `host:port`; none when no wire serves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Modbus unit identifier.
+    #[serde(default = "one")]
+    pub unit: u8,
+}
+
+fn one() -> u8 {
+    1
+}
+
+/// Why a site cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BadSite {
+    /// The text is not the TOML of a site.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// A name stands twice, or names nothing.
+    #[error("{0}")]
+    Meaning(String),
+}
+
+impl Site {
+    /// The fab that the twin simulates. Built in, so that every program knows the same machines.
+    pub fn built_in() -> Site {
+        Site::parse(include_str!("../site.toml")).expect("the built-in site is valid")
+    }
+
+    /// Reads and checks a site.
+    pub fn parse(text: &str) -> Result<Site, BadSite> {
+        let site: Site = toml::from_str(text)?;
+        let bad = |m: String| Err(BadSite::Meaning(m));
+        if site.machines.is_empty() || site.machines.len() > limits::MACHINES_PER_SITE {
+            return bad(format!("a site has 1 to {} machines", limits::MACHINES_PER_SITE));
+        }
+        let mut names = BTreeSet::new();
+        for m in &site.machines {
+            if !names.insert(&m.name) {
+                return bad(format!("machine {} stands twice", m.name));
+            }
+            if !site.bays.iter().any(|b| b.id == m.bay) {
+                return bad(format!("machine {}: no bay is named {}", m.name, m.bay));
+            }
+        }
+        Ok(site)
+    }
+
+    /// The machine of that name.
+    pub fn find(&self, name: &str) -> Option<MachineIx> {
+        self.machines.iter().position(|m| m.name == name).map(|i| MachineIx(i as u16))
+    }
+
+    /// The entry at that place.
+    pub fn machine(&self, ix: MachineIx) -> &MachineEntry {
+        &self.machines[usize::from(ix.0)]
+    }
+
+    /// The bay of that name.
+    pub fn bay(&self, id: &str) -> Option<&Bay> {
+        self.bays.iter().find(|b| b.id == id)
+    }
+}
+
+impl fmt::Display for MachineIx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_site_names_profiles_that_exist() {
+        for m in Site::built_in().machines {
+            assert!(crate::Profile::built_in(&m.kind).is_some(), "{} is a {}", m.name, m.kind);
+        }
+    }
+
+    #[test]
+    fn a_site_with_a_name_twice_is_refused() {
+        let text = "name='x'\n[[bay]]\nid='b'\niso_class=5\nvolume_m3_per_ffu=9\n\
+            [[machine]]\nname='A'\nkind='ffu'\nbay='b'\n[[machine]]\nname='A'\nkind='ffu'\nbay='b'\n";
+        assert!(Site::parse(text).unwrap_err().to_string().contains("A stands twice"));
+    }
+}

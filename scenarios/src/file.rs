@@ -1,0 +1,400 @@
+//! The scenario file: what happens to the fab, and what must and must not come of it.
+
+use std::path::{Path, PathBuf};
+
+use aegis_models::event::ExecutionStep;
+use aegis_models::{ActionKind, Severity, Site, Span, ThreatKind, Zone, limits};
+use aegis_plant::machines;
+use aegis_sim::SensorFault;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+/// A scenario as a person writes it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What happens, in a line.
+    pub title: String,
+    /// Why it matters in a fab.
+    pub why: String,
+    /// The one number from which the run follows; `--seed` overrides it.
+    pub seed: u64,
+    /// How long it lasts, in fab time.
+    pub duration: Span,
+    /// Words to filter by; `long` runs only with `--long`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The machines that take part, by name; all when empty. Fewer machines run faster.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub machines: Vec<Spanned<String>>,
+    /// What goes wrong.
+    #[serde(rename = "inject", default)]
+    pub injects: Vec<Inject>,
+    /// What people do.
+    #[serde(rename = "operator", default)]
+    pub operators: Vec<Operator>,
+    /// What must come of it.
+    #[serde(rename = "expect", default)]
+    pub expects: Vec<Expect>,
+    /// What must not.
+    #[serde(rename = "forbid", default)]
+    pub forbids: Vec<Forbid>,
+}
+
+/// A fault.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Inject {
+    /// A name for it, so that an expectation can count from its onset.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The machine.
+    #[schemars(with = "String")]
+    pub target: Spanned<String>,
+    /// A fault of its kind, or `sensor_stuck`, `sensor_bias`, `sensor_drift`, `sensor_dropout`.
+    #[schemars(with = "String")]
+    pub fault: Spanned<String>,
+    /// The instrument, for a sensor fault.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub point: Option<Spanned<String>>,
+    /// When it begins.
+    pub onset: Span,
+    /// How long it grows until it has its full size.
+    #[serde(default)]
+    pub ramp: Span,
+    /// When it ends, counted from the onset; never when absent.
+    #[serde(default)]
+    pub duration: Option<Span>,
+    /// Its full size, in the fault's own unit; the kind's typical size when absent.
+    #[serde(default)]
+    pub magnitude: Option<f64>,
+}
+
+/// What a person does.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// At which machine.
+    #[schemars(with = "String")]
+    pub target: Spanned<String>,
+    /// What they do once there is something to do it to.
+    pub does: Deed,
+    /// How long they take: from the proposal, from the incident, or (for a stop) from the beginning.
+    pub after: Span,
+}
+
+/// What a person can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Say yes to a proposal.
+    Approve,
+    /// Say no to a proposal.
+    Reject,
+    /// Say that they have seen an incident.
+    Acknowledge,
+    /// Give their own, separately signed stop.
+    Stop,
+}
+
+/// What must come of it. Every field that is given must hold at once.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// The machine.
+    #[schemars(with = "String")]
+    pub target: Spanned<String>,
+    /// An incident of this threat.
+    #[serde(default)]
+    pub incident: Option<ThreatKind>,
+    /// The incident reaches at least this severity.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// The incident's decision stands in this zone.
+    #[serde(default)]
+    pub zone: Option<Zone>,
+    /// The incident is over before the end.
+    #[serde(default)]
+    pub resolved: bool,
+    /// An action of this kind is carried out or proposed.
+    #[serde(default)]
+    pub action: Option<ActionKind>,
+    /// A command comes this far.
+    #[serde(default)]
+    pub outcome: Option<ExecutionStep>,
+    /// A person's answer is taken (true) or refused (false).
+    #[serde(default)]
+    pub answer: Option<bool>,
+    /// A point's true value lies within bounds.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub point: Option<Spanned<String>>,
+    /// The point lies above this.
+    #[serde(default)]
+    pub above: Option<f64>,
+    /// The point lies below this.
+    #[serde(default)]
+    pub below: Option<f64>,
+    /// From when on the point's bounds hold, until the end; at the end alone when absent.
+    #[serde(default)]
+    pub from: Option<Span>,
+    /// How soon after the onset of an inject.
+    #[serde(default)]
+    pub within: Option<Span>,
+    /// The inject to count from, by its id; the first on the same machine when absent.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub of: Option<Spanned<String>>,
+}
+
+/// What must not come of it. Every field that is given must hold at once.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Forbid {
+    /// On this machine; on any when absent.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub target: Option<Spanned<String>>,
+    /// An incident of one of these threats.
+    #[serde(default)]
+    pub incident: Vec<ThreatKind>,
+    /// Any incident at all.
+    #[serde(default)]
+    pub any_incident: bool,
+    /// Any command sent to the machine.
+    #[serde(default)]
+    pub write: bool,
+    /// Harm to the process.
+    #[serde(default)]
+    pub damage: bool,
+}
+
+/// A scenario file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}:{line}: {problem}", path.display())]
+pub struct BadScenario {
+    /// Which file.
+    pub path: PathBuf,
+    /// Which line, counted from 1.
+    pub line: usize,
+    /// What was found, and what would be right.
+    pub problem: String,
+}
+
+/// Where in the text a problem lies, and what it is.
+type Problem = (Option<usize>, String);
+
+impl Scenario {
+    /// Reads and checks a scenario file.
+    pub fn read(path: &Path, site: &Site) -> Result<Scenario, BadScenario> {
+        let bad = |line, problem| BadScenario { path: path.to_owned(), line, problem };
+        let size = std::fs::metadata(path).map_err(|e| bad(1, e.to_string()))?.len();
+        if size > limits::FILE_BYTES {
+            return Err(bad(1, format!("{size} bytes; a scenario has at most {}", limits::FILE_BYTES)));
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| bad(1, e.to_string()))?;
+        Scenario::parse(&text, site).map_err(|(at, problem)| bad(line_of(&text, at), problem))
+    }
+
+    fn parse(text: &str, site: &Site) -> Result<Scenario, Problem> {
+        let scenario: Scenario = toml::from_str(text)
+            .map_err(|e| (e.span().map(|s| s.start), with_nearest(e.message())))?;
+        scenario.check(site)?;
+        Ok(scenario)
+    }
+
+    /// The part of the site that takes part.
+    pub fn part_of(&self, site: &Site) -> Site {
+        let mut part = site.clone();
+        if !self.machines.is_empty() {
+            part.machines.retain(|m| self.machines.iter().any(|n| n.get_ref() == &m.name));
+        }
+        part
+    }
+
+    fn check(&self, site: &Site) -> Result<(), Problem> {
+        if self.duration.0.is_zero() {
+            return Err((None, "duration must be longer than 0s".to_owned()));
+        }
+        for name in &self.machines {
+            known_machine(name, site)?;
+        }
+        let part = self.part_of(site);
+        for inject in &self.injects {
+            self.check_inject(inject, &part)?;
+        }
+        for o in &self.operators {
+            known_machine(&o.target, &part)?;
+        }
+        for e in &self.expects {
+            self.check_expect(e, &part)?;
+        }
+        for f in &self.forbids {
+            if let Some(target) = &f.target {
+                known_machine(target, &part)?;
+            }
+            if f.incident.is_empty() && !f.any_incident && !f.write && !f.damage {
+                let at = f.target.as_ref().map(|t| t.span().start);
+                return Err((at, "a forbid needs incident, any_incident, write or damage".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_inject(&self, inject: &Inject, site: &Site) -> Result<(), Problem> {
+        let kind = known_machine(&inject.target, site)?;
+        let fault = inject.fault.get_ref();
+        let at = Some(inject.fault.span().start);
+        if inject.onset >= self.duration {
+            return Err((at, format!("onset {} lies beyond the end, {}", inject.onset, self.duration)));
+        }
+        if inject.magnitude.is_some_and(|m| !m.is_finite()) {
+            return Err((at, "magnitude must be a finite number".to_owned()));
+        }
+        if SensorFault::find(fault).is_some() {
+            let Some(point) = &inject.point else {
+                return Err((at, format!("{fault} needs a point")));
+            };
+            if matches!(fault.as_str(), "sensor_bias" | "sensor_drift") && inject.magnitude.is_none() {
+                return Err((at, format!("{fault} needs a magnitude, in the point's unit")));
+            }
+            return known_point(point, &kind);
+        }
+        if let Some(point) = &inject.point {
+            return Err((Some(point.span().start), format!("{fault} is no sensor fault: it takes no point")));
+        }
+        let faults = machines::find(&kind).map_or(&[][..], |k| k.faults);
+        if !faults.iter().any(|f| f.name == fault) {
+            let known = faults.iter().map(|f| f.name).chain(SensorFault::ALL.map(|(n, ..)| n));
+            return Err((at, format!("no fault {fault:?} of a {kind}{}", nearest(fault, known))));
+        }
+        Ok(())
+    }
+
+    fn check_expect(&self, e: &Expect, site: &Site) -> Result<(), Problem> {
+        let at = Some(e.target.span().start);
+        let kind = known_machine(&e.target, site)?;
+        let fail = |problem: &str| Err((at, problem.to_owned()));
+        if let Some(point) = &e.point {
+            known_point(point, &kind)?;
+            if e.above.is_none() && e.below.is_none() {
+                return fail("a point needs above or below");
+            }
+        } else if e.above.is_some() || e.below.is_some() || e.from.is_some() {
+            return fail("above, below and from go with a point");
+        }
+        let something = e.incident.is_some()
+            || e.action.is_some()
+            || e.outcome.is_some()
+            || e.answer.is_some()
+            || e.point.is_some();
+        if !something {
+            return fail("an expect needs incident, action, outcome, answer or point");
+        }
+        if e.incident.is_none() && (e.severity.is_some() || e.resolved) {
+            return fail("severity and resolved go with an incident");
+        }
+        if let Some(of) = &e.of
+            && !self.injects.iter().any(|i| i.id.as_ref() == Some(of.get_ref()))
+        {
+            let ids = self.injects.iter().filter_map(|i| i.id.as_deref());
+            let problem = format!("no inject has the id {:?}{}", of.get_ref(), nearest(of.get_ref(), ids));
+            return Err((Some(of.span().start), problem));
+        }
+        if e.within.is_some() && self.onset_for(e).is_none() {
+            return fail("within counts from an inject, and there is none on this machine: say of");
+        }
+        Ok(())
+    }
+
+    /// The onset that an expectation counts from.
+    pub fn onset_for(&self, e: &Expect) -> Option<Span> {
+        let mine = |i: &&Inject| match &e.of {
+            Some(of) => i.id.as_ref() == Some(of.get_ref()),
+            None => i.target.get_ref() == e.target.get_ref(),
+        };
+        self.injects.iter().find(mine).map(|i| i.onset)
+    }
+}
+
+fn known_machine(name: &Spanned<String>, site: &Site) -> Result<String, Problem> {
+    match site.find(name.get_ref()) {
+        Some(ix) => Ok(site.machine(ix).kind.clone()),
+        None => {
+            let names = site.machines.iter().map(|m| m.name.as_str());
+            let problem = format!("no machine {:?}{}", name.get_ref(), nearest(name.get_ref(), names));
+            Err((Some(name.span().start), problem))
+        }
+    }
+}
+
+fn known_point(point: &Spanned<String>, kind: &str) -> Result<(), Problem> {
+    let profile = aegis_models::Profile::built_in(kind).expect("the site is checked");
+    if profile.point_ix(point.get_ref()).is_some() {
+        return Ok(());
+    }
+    let names = profile.points.iter().map(|p| p.id.as_str());
+    let problem = format!("a {kind} has no point {:?}{}", point.get_ref(), nearest(point.get_ref(), names));
+    Err((Some(point.span().start), problem))
+}
+
+/// `; did you mean "x"?`, or the list when nothing is near.
+pub fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let near = known.clone().map(|k| (strsim::damerau_levenshtein(given, k), k)).min();
+    match near {
+        Some((distance, name)) if distance <= given.len().max(3) / 2 => format!("; did you mean {name:?}?"),
+        Some(_) => format!("; there are {}", known.collect::<Vec<_>>().join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Adds the nearest valid name to serde's "unknown field `x`, expected one of `a`, `b`".
+fn with_nearest(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.split_first() {
+        Some((given, known)) if message.starts_with("unknown") && !known.is_empty() => {
+            let hint = nearest(given, known.iter().copied());
+            format!("{}{hint}", message.trim_end_matches('.'))
+        }
+        _ => message.to_owned(),
+    }
+}
+
+fn line_of(text: &str, at: Option<usize>) -> usize {
+    at.map_or(1, |at| text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "title = \"t\"\nwhy = \"w\"\nseed = 1\nduration = \"10m\"\n";
+
+    fn refused(rest: &str) -> String {
+        let text = format!("{HEAD}{rest}");
+        let (at, problem) = Scenario::parse(&text, &Site::built_in()).unwrap_err();
+        format!("{}: {problem}", line_of(&text, at))
+    }
+
+    #[test]
+    fn a_bad_file_is_told_where_what_and_what_would_be_right() {
+        let inject = |rest: &str| format!("[[inject]]\ntarget = \"FFU-03\"\nonset = \"1m\"\n{rest}");
+        let cases = [
+            ("tag = [\"x\"]\n".to_owned(), "5: unknown field `tag`", "did you mean \"tags\"?"),
+            (inject("fault = \"filter_clg\"\n"), "8: no fault \"filter_clg\" of a ffu", "\"filter_clog\"?"),
+            (inject("fault = \"sensor_bias\"\npoint = \"airflo\"\nmagnitude = 1.0\n"), "9: a ffu has no point", "\"airflow\"?"),
+            (inject("fault = \"sensor_stuck\"\n"), "8:", "needs a point"),
+            ("[[expect]]\ntarget = \"FFU-99\"\nincident = \"Chatter\"\n".to_owned(), "6: no machine \"FFU-99\"", "FFU-0"),
+            ("[[expect]]\ntarget = \"FFU-03\"\nincident = \"Chater\"\n".to_owned(), "7: unknown variant `Chater`", "\"Chatter\"?"),
+            ("[[expect]]\ntarget = \"FFU-03\"\n".to_owned(), "6:", "needs incident"),
+            ("[[forbid]]\ntarget = \"FFU-03\"\n".to_owned(), "6:", "a forbid needs"),
+        ];
+        for (rest, what, hint) in cases {
+            let told = refused(&rest);
+            assert!(told.starts_with(what) && told.contains(hint), "{rest}\n{told}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The harness: it sees everything, the twin's truth included, and turns it into regression tests, demos and figures.
+
+pub mod cmd;
+pub mod detect;
+pub mod expect;
+pub mod file;
+pub mod junit;
+pub mod live;
+pub mod replay;
+pub mod run;
+pub mod score;
+pub mod timeline;
+pub mod world;

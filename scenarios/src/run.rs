@@ -1,0 +1,124 @@
+//! Runs a scenario from beginning to end and judges it.
+
+use std::path::{Path, PathBuf};
+
+use aegis_models::event::Event;
+use aegis_models::{Seed, Site, Time};
+use aegis_sim::record::{BadRecording, Recorder};
+use aegis_sim::{BadTwin, STEP};
+use serde::Serialize;
+
+use crate::expect::{Probes, Verdict, judge};
+use crate::file::Scenario;
+use crate::score::{Score, score};
+use crate::world::{World, machine_configs, twin_for};
+
+/// A scenario that has run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    /// The scenario's file.
+    pub scenario: PathBuf,
+    /// Its title.
+    pub title: String,
+    /// The seed it ran with.
+    pub seed: u64,
+    /// Whether every expectation and every ban held.
+    pub passed: bool,
+    /// Each of them.
+    pub verdicts: Vec<Verdict>,
+    /// How well the sentinel did.
+    pub score: Score,
+    /// The timeline.
+    pub events: Vec<Event>,
+}
+
+/// What a recording says of itself in `run.json`.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct About {
+    /// The scenario's file.
+    pub scenario: PathBuf,
+    /// The seed it ran with.
+    pub seed: u64,
+    /// How long it lasted [ns].
+    pub duration_ns: u64,
+    /// The machines that took part, in their order.
+    pub site: Site,
+}
+
+/// A run could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The twin cannot be built.
+    #[error(transparent)]
+    Twin(#[from] BadTwin),
+    /// The recording cannot be kept.
+    #[error(transparent)]
+    Recording(#[from] BadRecording),
+}
+
+/// Runs a scenario at tier `points`. `progress` is told the share that is done, now and then.
+pub fn run(
+    path: &Path,
+    scenario: &Scenario,
+    site: &Site,
+    seed: Option<u64>,
+    record: Option<&Path>,
+    progress: &dyn Fn(f64),
+) -> Result<Outcome, RunError> {
+    let seed = seed.unwrap_or(scenario.seed);
+    let part = scenario.part_of(site);
+    let about = About {
+        scenario: path.to_owned(),
+        seed,
+        duration_ns: Time::ZERO.after(scenario.duration.0).ns,
+        site: part.clone(),
+    };
+    let recorder = match record {
+        Some(dir) => {
+            let machines: Vec<_> = machine_configs(&part).into_iter().map(|m| (m.name, m.profile)).collect();
+            Some(Recorder::create(dir, &about, &machines)?)
+        }
+        None => None,
+    };
+    let mut world = World::new(scenario, site, Seed(seed), recorder)?;
+    let mut probes = Probes::new(scenario, &part, &world.twin);
+    let steps = scenario.duration.0.as_nanos().div_ceil(STEP.as_nanos()) as u64;
+    for n in 0..steps {
+        world.step()?;
+        probes.look(scenario, &world.twin);
+        if n % 6_000 == 0 {
+            progress(n as f64 / steps as f64);
+        }
+    }
+    let events = world.finish()?;
+    let verdicts = judge(scenario, &events, &probes);
+    let undefended = undefended_damage(scenario, &part, Seed(seed), steps)?;
+    Ok(Outcome {
+        scenario: path.to_owned(),
+        title: scenario.title.clone(),
+        seed,
+        passed: verdicts.iter().all(|v| v.met),
+        score: score(scenario, site, &events, undefended),
+        verdicts,
+        events,
+    })
+}
+
+/// The harm in the same run when nobody watches: the same seed, the same faults, no sentinel.
+fn undefended_damage(scenario: &Scenario, site: &Site, seed: Seed, steps: u64) -> Result<u32, BadTwin> {
+    if scenario.injects.is_empty() {
+        return Ok(0);
+    }
+    let faulty = |name: &str| scenario.injects.iter().any(|i| i.target.get_ref() == name);
+    let mut small = site.clone();
+    small.machines.retain(|m| faulty(&m.name));
+    let mut twin = twin_for(scenario, &small, seed)?;
+    let (mut frames, mut harm) = (Vec::new(), 0);
+    for _ in 0..steps {
+        twin.step(&mut frames);
+        frames.clear();
+        let told = twin.take_truth();
+        harm += told.iter().filter(|e| matches!(e.body, aegis_models::Body::Damage { .. })).count() as u32;
+    }
+    Ok(harm)
+}

@@ -1,0 +1,380 @@
+//! One machine as the sentinel sees it: its latest values, its regime, its channels and their symptoms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aegis_models::event::Finding;
+use aegis_models::profile::{Direction, Term};
+use aegis_models::{Frame, PointIx, Profile, Quality, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::detect::residual::Bound;
+use crate::detect::{Channel, ChannelSpec};
+
+/// A point is stale after this many of its periods without a good value, and never before [`STALE_LEAST`].
+const STALE_PERIODS: u32 = 5;
+/// Polls jitter: nothing is stale sooner.
+const STALE_LEAST: Duration = Duration::from_secs(5);
+/// Weight of a new value in the smoothed one.
+const SMOOTHING: f64 = 0.2;
+
+/// What never changes about a machine while an agent runs.
+pub struct Plan {
+    /// The machine's name in the site.
+    pub name: String,
+    /// Its kind's profile.
+    pub profile: Arc<Profile>,
+    /// Points first, then residuals.
+    pub channels: Vec<ChannelSpec>,
+    /// The laws over its points, in the order of the residual channels.
+    pub residuals: Vec<Bound>,
+    record_fields: Vec<Vec<PointIx>>,
+    regime_point: Option<PointIx>,
+    regimes: Vec<u16>,
+    settle: Duration,
+}
+
+/// What a machine's monitor remembers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Monitor {
+    /// One for each of the plan's channels.
+    pub channels: Vec<Channel>,
+    /// The latest good value of each channel [its unit].
+    pub latest: Vec<Option<f64>>,
+    /// The same, smoothed over about ten values: what severity and effects are read from.
+    pub smooth: Vec<Option<f64>>,
+    last_good: Vec<Option<Time>>,
+    /// When the last frame came.
+    pub last_frame: Option<Time>,
+    /// When the last frame with a good value came.
+    pub last_good_frame: Option<Time>,
+    regime: Option<u16>,
+    regime_since: Time,
+    /// The state point says something that the profile does not know.
+    pub unknown_regime: bool,
+    /// Whether it has said that it watches.
+    pub announced: bool,
+    checked_stale: Time,
+}
+
+/// A channel's present departure, as diagnosis and people see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Symptom {
+    /// The place of its channel: points first, then residuals.
+    pub channel: usize,
+    /// The channel and which way it moves.
+    pub term: Term,
+    /// The statistic that spoke loudest.
+    pub detector: String,
+    /// The statistic's value over its limit at its worst.
+    pub peak: f64,
+    /// The channel's value at its worst [its unit].
+    pub value: f64,
+    /// The level it should have [its unit].
+    pub expected: f64,
+    /// Its unit.
+    pub unit: String,
+    /// When it began.
+    pub since: Time,
+    /// When it was last beyond its limit.
+    pub last: Time,
+}
+
+impl Symptom {
+    /// In words a technician accepts.
+    pub fn text(&self) -> String {
+        let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
+        let name = &self.term.channel;
+        match self.term.direction {
+            Direction::Stale => format!("{name}: no good value for {:.0} s", self.value),
+            Direction::Stuck => {
+                format!("{name} stands still at {}{unit} since {}", figure(self.value), self.since)
+            }
+            Direction::OutOfRange => format!(
+                "{name} at {}{unit} is beyond the instrument's range, which ends at {}{unit}",
+                figure(self.value),
+                figure(self.expected)
+            ),
+            way => format!(
+                "{name} is {way}: {}{unit} against {}{unit} as learned, {} at {:.1} times its limit since {}",
+                figure(self.value),
+                figure(self.expected),
+                self.detector,
+                self.peak,
+                self.since
+            ),
+        }
+    }
+}
+
+/// Four significant digits, as an instrument would show.
+pub(crate) fn figure(x: f64) -> String {
+    let size = x.abs();
+    if size >= 1e6 || (size > 0.0 && size < 1e-3) {
+        format!("{x:.2e}")
+    } else if size >= 1_000.0 {
+        format!("{x:.0}")
+    } else if size >= 10.0 {
+        format!("{x:.1}")
+    } else {
+        format!("{x:.3}")
+    }
+}
+
+impl Plan {
+    /// A machine of that name and profile.
+    pub fn new(name: String, profile: Arc<Profile>) -> Plan {
+        let regimes_of = |names: &[String]| {
+            (!names.is_empty()).then(|| {
+                let all = &profile.regime.as_ref().expect("checked with the profile").names;
+                all.iter().filter(|(_, n)| names.contains(n)).filter_map(|(k, _)| k.parse().ok()).collect()
+            })
+        };
+        let (span, min_samples) = (profile.calibration.span.0, profile.calibration.min_samples);
+        let points = profile.points.iter().map(|p| ChannelSpec {
+            id: p.id.clone(),
+            unit: p.unit.clone(),
+            data: p.data,
+            watch: p.watch.clone(),
+            accuracy: p.accuracy,
+            range: Some(p.range),
+            only: regimes_of(&p.only),
+            span,
+            min_samples,
+        });
+        let residuals = profile.residuals.iter().map(|r| ChannelSpec {
+            id: r.id.clone(),
+            unit: r.unit.clone(),
+            data: Default::default(),
+            watch: r.watch.clone(),
+            accuracy: 0.0,
+            range: None,
+            only: regimes_of(&r.only),
+            span,
+            min_samples,
+        });
+        let regime = profile.regime.as_ref();
+        Plan {
+            name,
+            channels: points.chain(residuals).collect(),
+            residuals: Bound::all(&profile),
+            record_fields: profile
+                .records
+                .iter()
+                .map(|r| r.fields.iter().filter_map(|f| profile.point_ix(f)).collect())
+                .collect(),
+            regime_point: regime.and_then(|r| profile.point_ix(&r.point)),
+            regimes: regime.map_or(vec![], |r| r.names.keys().filter_map(|k| k.parse().ok()).collect()),
+            settle: regime.map_or(Duration::ZERO, |r| r.settle.0),
+            profile,
+        }
+    }
+
+    /// The place of the channel of that name.
+    pub fn channel(&self, id: &str) -> Option<usize> {
+        self.channels.iter().position(|c| c.id == id)
+    }
+
+    fn stale_after(&self, point: usize) -> Duration {
+        (self.profile.points[point].period.0 * STALE_PERIODS).max(STALE_LEAST)
+    }
+
+    /// After this long without a frame the whole machine is stale.
+    pub fn silent_after(&self) -> Duration {
+        let polled = self.profile.points.iter().enumerate().filter(|(_, p)| p.record.is_none());
+        polled.map(|(i, _)| self.stale_after(i)).min().unwrap_or(STALE_LEAST)
+    }
+}
+
+impl Monitor {
+    /// A monitor that knows nothing yet.
+    pub fn new(plan: &Plan) -> Monitor {
+        let n = plan.channels.len();
+        Monitor {
+            channels: vec![Channel::default(); n],
+            latest: vec![None; n],
+            smooth: vec![None; n],
+            last_good: vec![None; n],
+            ..Monitor::default()
+        }
+    }
+
+    /// Whether what it remembers fits the plan.
+    pub fn fits(&self, plan: &Plan) -> bool {
+        let n = plan.channels.len();
+        self.channels.len() == n && self.latest.len() == n && self.smooth.len() == n && self.last_good.len() == n
+    }
+
+    /// Takes a machine's values; the channels in which a claim began are pushed to `raised`.
+    pub fn observe(&mut self, plan: &Plan, frame: &Frame, raised: &mut Vec<usize>) {
+        let now = frame.time;
+        self.last_frame = Some(now);
+        self.take_regime(plan, frame);
+        let settling =
+            self.regime_point_unknown(plan) || (self.regime.is_some() && now.since(self.regime_since) < plan.settle);
+        let regime = self.regime.unwrap_or(0);
+        for s in &frame.samples {
+            let i = usize::from(s.point.0);
+            if i >= plan.profile.points.len() || s.quality == Quality::Bad || !s.value.is_finite() {
+                continue;
+            }
+            self.last_good_frame = Some(now);
+            self.last_good[i] = Some(now);
+            self.take(i, s.value);
+            if self.channels[i].set_stale(false, now, 0.0) {
+                raised.push(i);
+            }
+            if !settling && self.channels[i].observe(&plan.channels[i], regime, now, s.value) {
+                raised.push(i);
+            }
+        }
+        if !settling {
+            let is_new = |p: PointIx| frame.samples.iter().any(|s| s.point == p && s.quality != Quality::Bad);
+            self.observe_residuals(plan, regime, now, is_new, raised);
+        }
+        for record in &frame.records {
+            self.observe_record(plan, regime, settling, now, record, raised);
+        }
+        if now.since(self.checked_stale) >= Duration::from_secs(1) {
+            self.checked_stale = now;
+            self.find_stale(plan, now, raised);
+        }
+    }
+
+    /// Whether a whole machine has said nothing for too long.
+    pub fn silent(&self, plan: &Plan, now: Time) -> bool {
+        self.last_good_frame.is_some_and(|t| now.since(t) > plan.silent_after())
+    }
+
+    /// The channels that are not as learned.
+    pub fn symptoms(&self, plan: &Plan) -> Vec<Symptom> {
+        let claims = self.channels.iter().enumerate().filter_map(|(i, c)| Some((i, c.claim.as_ref()?)));
+        claims
+            .map(|(channel, c)| Symptom {
+                channel,
+                term: Term { channel: plan.channels[channel].id.clone(), direction: c.direction },
+                detector: c.detector.clone(),
+                peak: c.peak,
+                value: c.value,
+                expected: c.expected,
+                unit: plan.channels[channel].unit.clone(),
+                since: c.since,
+                last: c.last,
+            })
+            .collect()
+    }
+
+    /// The finding that a claim of that channel makes.
+    pub fn finding(&self, plan: &Plan, channel: usize) -> Option<Finding> {
+        let symptom = self.symptoms(plan).into_iter().find(|s| s.channel == channel)?;
+        Some(Finding {
+            machine: plan.name.clone(),
+            channel: symptom.term.channel.clone(),
+            detector: symptom.detector.clone(),
+            direction: symptom.term.direction,
+            value: symptom.value,
+            expected: symptom.expected,
+            ratio: symptom.peak,
+            text: symptom.text(),
+        })
+    }
+
+    /// Channels with a baseline, once every watched point that has had values has one.
+    pub fn ready(&self, plan: &Plan) -> Option<u32> {
+        let watched = || self.channels.iter().zip(&plan.channels).filter(|(_, s)| !s.watch.is_empty());
+        let ready = watched().filter(|(c, _)| c.judges()).count();
+        (ready > 0 && watched().all(|(c, s)| c.judges() || s.only.is_some())).then_some(ready as u32)
+    }
+
+    fn take(&mut self, channel: usize, x: f64) {
+        self.latest[channel] = Some(x);
+        let smooth = self.smooth[channel].unwrap_or(x);
+        self.smooth[channel] = Some(smooth + SMOOTHING * (x - smooth));
+    }
+
+    /// The process restarts after a stop: nothing is stale before it had time to come again.
+    pub fn resume(&mut self, now: Time) {
+        for t in self.last_good.iter_mut().chain([&mut self.last_good_frame, &mut self.last_frame]).flatten() {
+            *t = now;
+        }
+        self.channels.iter_mut().for_each(Channel::regime_changed);
+    }
+
+    fn regime_point_unknown(&self, plan: &Plan) -> bool {
+        plan.regime_point.is_some() && (self.regime.is_none() || self.unknown_regime)
+    }
+
+    fn take_regime(&mut self, plan: &Plan, frame: &Frame) {
+        let Some(point) = plan.regime_point else { return };
+        let Some(s) = frame.samples.iter().find(|s| s.point == point && s.quality == Quality::Good) else { return };
+        let told = s.value as u16;
+        self.unknown_regime = f64::from(told) != s.value || !plan.regimes.contains(&told);
+        if !self.unknown_regime && self.regime != Some(told) {
+            self.regime = Some(told);
+            self.regime_since = frame.time;
+            self.channels.iter_mut().for_each(Channel::regime_changed);
+        }
+    }
+
+    fn observe_residuals(
+        &mut self,
+        plan: &Plan,
+        regime: u16,
+        now: Time,
+        is_new: impl Fn(PointIx) -> bool,
+        raised: &mut Vec<usize>,
+    ) {
+        for (k, law) in plan.residuals.iter().enumerate() {
+            if !is_new(law.trigger) {
+                continue;
+            }
+            let i = plan.profile.points.len() + k;
+            let value = law.value(&self.latest);
+            self.latest[i] = value;
+            let Some(x) = value else { continue };
+            self.take(i, x);
+            if self.channels[i].observe(&plan.channels[i], regime, now, x)
+            {
+                raised.push(i);
+            }
+        }
+    }
+
+    fn observe_record(
+        &mut self,
+        plan: &Plan,
+        regime: u16,
+        settling: bool,
+        now: Time,
+        record: &aegis_models::Record,
+        raised: &mut Vec<usize>,
+    ) {
+        let Some(fields) = plan.record_fields.get(usize::from(record.kind)) else { return };
+        for (p, x) in fields.iter().zip(&record.values) {
+            let i = usize::from(p.0);
+            // A happening that yields no value for a field (no strength without a bond) leaves none behind.
+            self.latest[i] = None;
+            if !x.is_finite() {
+                continue;
+            }
+            self.take(i, *x);
+            if !settling && self.channels[i].observe(&plan.channels[i], regime, now, *x) {
+                raised.push(i);
+            }
+        }
+        if !settling {
+            self.observe_residuals(plan, regime, now, |p| fields.contains(&p), raised);
+        }
+    }
+
+    fn find_stale(&mut self, plan: &Plan, now: Time, raised: &mut Vec<usize>) {
+        for (i, point) in plan.profile.points.iter().enumerate() {
+            // A field has a value only when its happening ends, and a point that never had one is not lost.
+            let Some(last) = self.last_good[i].filter(|_| point.record.is_none()) else { continue };
+            let silent = now.since(last);
+            if silent > plan.stale_after(i) && self.channels[i].set_stale(true, now, silent.as_secs_f64()) {
+                raised.push(i);
+            }
+        }
+    }
+}

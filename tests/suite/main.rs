@@ -1,0 +1,10 @@
+//! One integration binary for everything that needs more than one crate.
+
+mod determinism;
+mod loop_closed;
+mod peers;
+mod recordings;
+mod safety;
+mod scenarios;
+mod support;
+mod tidy;
