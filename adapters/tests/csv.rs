@@ -1,0 +1,127 @@
+//! Recordings as equipment writes them, good and bad.
+
+use aegis_adapters::csv::{Clock, Options, Recording, parse, read, read_channels};
+use proptest::prelude::*;
+
+fn recording(text: &str) -> Recording {
+    parse("pump.csv", text.as_bytes(), &Options::default()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The message of the error that `text` must make.
+fn refusal(text: &str) -> String {
+    parse("pump.csv", text.as_bytes(), &Options::default()).expect_err(text).to_string()
+}
+
+#[test]
+fn a_recording_is_its_channels_over_time() {
+    let r = recording(
+        "datetime;Current;Volume Flow RateRMS;fixed;empty\n\
+         2020-02-08 13:30:47;2.5;122.6;1;\n\
+         2020-02-08 13:30:49;;121.0;1;\n\
+         2020-02-08 13:30:49;2.25;NaN;1;\n",
+    );
+    assert_eq!(r.columns, ["Current", "Volume Flow RateRMS"]);
+    assert_eq!(r.rows, [[Some(2.5), Some(122.6)], [None, Some(121.0)], [Some(2.25), None]]);
+    assert_eq!(r.seconds, [0.0, 2.0, 2.0]);
+    assert_eq!(r.clock, Clock::Column("datetime".into()));
+}
+
+#[test]
+fn an_unnamed_first_column_is_an_index_and_dots_make_a_time() {
+    let r =
+        recording(",Datetime,Bearing 1\n0,2004.02.12.10.32.39,0.0583\r\n1,2004.02.12.10.42.39,5.9e-2\r\n");
+    assert_eq!((r.columns.len(), r.seconds), (1, vec![0.0, 600.0]));
+}
+
+#[test]
+fn without_a_usable_clock_the_row_number_is_the_clock() {
+    let none = recording("accel_g\n1.5\n-0.5\n0.25\n");
+    assert_eq!((none.seconds, none.clock), (vec![0.0, 1.0, 2.0], Clock::Rows { why: None }));
+
+    let seconds = recording("Time,T1\n10.5,1\n11.25,2\n");
+    assert_eq!((seconds.columns, seconds.seconds), (vec!["T1".to_owned()], vec![0.0, 0.75]));
+
+    let restarts = recording("run,Time,T1\n0,11.9,1\n0,13.0,2\n1,11.9,3\n");
+    assert_eq!((restarts.columns.len(), restarts.seconds), (2, vec![0.0, 1.0, 2.0]));
+    let Clock::Rows { why: Some(why) } = restarts.clock else { panic!("{:?}", restarts.clock) };
+    assert_eq!(why, "column \"Time\" runs backwards in line 4");
+
+    let broken = recording("timestamp,T1\n2020-02-08,1\nsoon,2\n");
+    let Clock::Rows { why: Some(why) } = broken.clock else { panic!("{:?}", broken.clock) };
+    assert_eq!(why, "column \"timestamp\" holds \"soon\" in line 3, which is no time");
+}
+
+#[test]
+fn the_delimiter_is_given_or_found() {
+    for text in ["a,b\n1,2\n3,4\n", "a;b\n1;2\n3;4\n", "a\tb\n1\t2\n3\t4\n", "\u{feff}a,b\n1 , 2\n\n3,4"] {
+        assert_eq!(recording(text).rows, [[Some(1.0), Some(2.0)], [Some(3.0), Some(4.0)]], "{text:?}");
+        assert_eq!(recording(text).columns, ["a", "b"], "{text:?}");
+    }
+    let bar = Options { delimiter: Some('|'), ..Options::default() };
+    assert_eq!(parse("x", b"a|b\n1|2\n3|4\n", &bar).unwrap().columns, ["a", "b"]);
+    let wide = Options { delimiter: Some('\u{2192}'), ..Options::default() };
+    assert!(parse("x", b"a\n1\n", &wide).unwrap_err().to_string().starts_with("delimiter '\u{2192}':"));
+}
+
+#[test]
+fn ignored_columns_are_neither_channel_nor_clock_and_may_hold_anything() {
+    let options = Options { delimiter: None, ignore: vec!["Time".into(), "mode".into(), "absent".into()] };
+    let r = parse("x", b"Time,mode,T1\n5,auto,1\n9,manual,2\n", &options).unwrap();
+    assert_eq!((r.columns, r.seconds), (vec!["T1".to_owned()], vec![0.0, 1.0]));
+}
+
+#[test]
+fn an_error_names_the_place_and_what_would_be_right() {
+    assert_eq!(
+        refusal("a,mode\n1,2\n2,auto\n"),
+        "pump.csv:3: column \"mode\": \"auto\"; a number with a decimal point would be right, or --ignore the column"
+    );
+    assert!(refusal("a;b\n1,5;2\n").starts_with("pump.csv:2: column \"a\": \"1,5\""));
+    assert_eq!(refusal("a,b\n1,2\n1\n"), "pump.csv:3: 1 cells; 2, as in the header, would be right");
+    assert!(refusal("").starts_with("pump.csv:1: nothing; a header"));
+    assert!(refusal("1.5,2\n3,4\n").starts_with("pump.csv:1: numbers, such as \"1.5\""));
+    assert!(refusal("a,b,a\n1,2,3\n").starts_with("pump.csv:1: two columns are named \"a\""));
+    let missing = read("/no/such/file.csv", &Options::default()).unwrap_err().to_string();
+    assert!(missing.starts_with("/no/such/file.csv: No such file"), "{missing}");
+}
+
+#[test]
+fn names_in_another_encoding_and_a_delimiter_at_the_end_are_read() {
+    let r = parse("x", b"T [\xb0C],b,\n1,2,\n3,4,\n", &Options::default()).unwrap();
+    assert_eq!(r.columns, ["T [\u{fffd}C]", "b"]);
+}
+
+#[test]
+fn channels_asked_for_by_name_are_kept_though_they_stand_still() {
+    let file = std::env::temp_dir().join(format!("aegis-baseline-{}.csv", std::process::id()));
+    std::fs::write(&file, "a,valve,b\n1,50,3\n2,50,4\n").unwrap();
+    let asked = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+        read_channels(&file, &Options::default(), &names)
+    };
+    let found = asked(&["valve", "a"]);
+    let missing = asked(&["a", "c"]);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(found.unwrap().rows, [[Some(50.0), Some(1.0)], [Some(50.0), Some(2.0)]]);
+    let missing = missing.unwrap_err().to_string();
+    assert!(missing.ends_with("no column is named \"c\"; there are a, valve, b"), "{missing}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 5_000 } else { 200_000 }))]
+
+    /// Whatever a file holds is a recording or an error: never a panic, and never a table with holes.
+    #[test]
+    fn any_bytes_are_a_recording_or_an_error(
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            "(Time|datetime|a|,|;|\n|\"|1|-2.5|2020-02-08|2020-02-08 13:30:47|nan|x){0,40}".prop_map(String::into_bytes),
+        ]
+    ) {
+        if let Ok(r) = parse("any", &bytes, &Options::default()) {
+            prop_assert_eq!(r.rows.len(), r.seconds.len());
+            prop_assert!(r.rows.iter().all(|row| row.len() == r.columns.len()));
+            prop_assert!(r.seconds.windows(2).all(|w| w[0] <= w[1]));
+        }
+    }
+}

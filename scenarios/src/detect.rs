@@ -3,7 +3,6 @@
 //! The recording becomes one machine whose every column is a point; its rows are fed to an [`Agent`] as a wire would
 //! feed them. Nothing is tuned to a recording: only the channels and the healthy span differ.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +34,7 @@ pub struct RowVerdict {
 
 /// Where the healthy span comes from.
 pub enum Baseline {
-    /// A recording of its own.
+    /// A recording of its own, with the same channels in the same order.
     Recording(Recording),
     /// The first rows of the recording itself.
     Rows(usize),
@@ -52,9 +51,6 @@ pub enum BadDetect {
     /// Too little to learn from.
     #[error("{0} rows to learn from; at least {FEWEST_ROWS} would be right")]
     TooShort(usize),
-    /// The baseline lacks a channel.
-    #[error("the baseline has no column {0:?}")]
-    Missing(String),
 }
 
 /// Judges every row of `recording`.
@@ -80,7 +76,7 @@ pub fn detect(recording: &Recording, baseline: Baseline) -> Result<Vec<RowVerdic
         return Err(BadDetect::TooShort(learn));
     }
     if let Baseline::Recording(b) = &baseline {
-        feed.learn_from(b, recording)?;
+        feed.learn_from(b);
     }
     let mut verdicts = Vec::with_capacity(recording.rows.len());
     for (i, row) in recording.rows.iter().enumerate() {
@@ -99,21 +95,12 @@ struct Feed {
 }
 
 impl Feed {
-    fn learn_from(&mut self, baseline: &Recording, recording: &Recording) -> Result<(), BadDetect> {
-        let place: BTreeMap<&str, usize> =
-            baseline.columns.iter().enumerate().map(|(i, c)| (c.as_str(), i)).collect();
-        let columns: Vec<usize> = recording
-            .columns
-            .iter()
-            .map(|c| place.get(c.as_str()).copied().ok_or_else(|| BadDetect::Missing(c.clone())))
-            .collect::<Result<_, _>>()?;
+    fn learn_from(&mut self, baseline: &Recording) {
         for (row, s) in baseline.rows.iter().zip(&baseline.seconds) {
-            self.row(*s, columns.iter().map(|c| row[*c]));
+            self.row(*s, row.iter().copied());
         }
         self.agent.end_learning();
-        let step = period(baseline);
-        self.offset_s = baseline.seconds.last().copied().unwrap_or(0.0) + step;
-        Ok(())
+        self.offset_s = baseline.seconds.last().copied().unwrap_or(0.0) + period(baseline);
     }
 
     fn row(&mut self, second: f64, values: impl Iterator<Item = Option<f64>>) -> RowVerdict {

@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_models::{Event, Frame, MachineIx, PointIx, Profile, Quality, Record, Sample, Time};
+use aegis_models::{Event, Frame, MachineIx, Profile, Quality, Record, Sample, Time};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};

@@ -1,7 +1,7 @@
 //! The clock column: texts that are moments.
 
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use jiff::{Timestamp, fmt::strtime};
 
 /// The names of a column that may be the clock.
@@ -42,7 +42,7 @@ impl Moment {
             // 2004.02.12.10.32.39, as the bearing rigs of IMS write it.
             Err(_) => strtime::parse("%Y.%m.%d.%H.%M.%S", text).ok()?.to_datetime().ok()?,
         };
-        Some(Moment::Wall(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond()))
+        Some(Moment::Wall(Offset::UTC.to_timestamp(civil).ok()?.as_nanosecond()))
     }
 
     /// Time since `earlier` [s]; none when the two are of different kinds.
@@ -79,7 +79,8 @@ impl Candidate {
             Some(_) => self.fault = Some(format!("column {:?} runs backwards in line {line}", self.name)),
             None => {
                 let shown: String = text.chars().take(40).collect();
-                self.fault = Some(format!("column {:?} holds {shown:?} in line {line}, which is no time", self.name));
+                self.fault =
+                    Some(format!("column {:?} holds {shown:?} in line {line}, which is no time", self.name));
             }
         }
     }

@@ -48,8 +48,13 @@ pub enum BadCsv {
         source: std::io::Error,
     },
     /// The file is larger than what is held in memory.
-    #[error("{0}: larger than {} MB, the most that a recording may have", limits::CSV_BYTES >> 20)]
-    TooLarge(String),
+    #[error("{file}: larger than {most} bytes, the most that a recording may have")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// The most [bytes].
+        most: u64,
+    },
     /// A delimiter that separates nothing.
     #[error("delimiter {0:?}: a single ASCII character other than a quote or line end would be right")]
     Delimiter(char),
@@ -76,7 +81,9 @@ pub enum BadCsv {
         expected: usize,
     },
     /// A cell that is no number.
-    #[error("{file}:{line}: column {column:?}: {found:?}; a number with a decimal point would be right, or --ignore the column")]
+    #[error(
+        "{file}:{line}: column {column:?}: {found:?}; a number with a decimal point would be right, or --ignore the column"
+    )]
     Cell {
         /// The file.
         file: String,
@@ -132,7 +139,7 @@ fn load(path: &Path) -> Result<(String, Vec<u8>), BadCsv> {
     let mut bytes = Vec::new();
     File::open(path).map_err(failed)?.take(limits::CSV_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > limits::CSV_BYTES {
-        return Err(BadCsv::TooLarge(name));
+        return Err(BadCsv::TooLarge { file: name, most: limits::CSV_BYTES });
     }
     Ok((name, bytes))
 }

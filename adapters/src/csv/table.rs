@@ -110,7 +110,10 @@ fn header(file: &str, reader: &mut Reader<&[u8]>) -> Result<Vec<String>, BadCsv>
         return refuse(format!("{} columns; at most {} would be right", names.len(), limits::CSV_COLUMNS));
     }
     if names.iter().any(|n| !n.is_empty()) && names.iter().all(|n| n.is_empty() || n.parse::<f64>().is_ok()) {
-        return refuse(format!("numbers, such as {:?}; a header with the columns' names would be right", names[0]));
+        return refuse(format!(
+            "numbers, such as {:?}; a header with the columns' names would be right",
+            names[0]
+        ));
     }
     let twice = |(i, n): &(usize, &String)| !n.is_empty() && names[..*i].contains(n);
     if let Some((_, name)) = names.iter().enumerate().find(twice) {
@@ -127,7 +130,8 @@ fn channels(
     options: &Options,
     wanted: Option<&[String]>,
 ) -> Result<Vec<Channel>, BadCsv> {
-    let channel = |(at, name): (usize, &String)| Channel { name: name.clone(), at, first: None, varies: false };
+    let channel =
+        |(at, name): (usize, &String)| Channel { name: name.clone(), at, first: None, varies: false };
     let Some(wanted) = wanted else {
         let may = |n: &String| !n.is_empty() && !is_clock(n) && !options.ignore.contains(n);
         return Ok(header.iter().enumerate().filter(|(_, n)| may(n)).map(channel).collect());

@@ -56,13 +56,8 @@ impl Place {
     }
 
     /// Registers or bits that it takes.
-    pub fn len(&self) -> u16 {
+    pub fn width(&self) -> u16 {
         self.data.registers()
-    }
-
-    /// A place takes at least one register or bit.
-    pub fn is_empty(&self) -> bool {
-        false
     }
 
     /// Whether a write of `value` lies in the range, whose ends count as the device holds them.
@@ -78,7 +73,7 @@ impl Place {
         if self.writable && matches!(self.table, ModbusTable::Discrete | ModbusTable::Input) {
             return Some("a point that can be written belongs to a coil or holding register");
         }
-        for i in 0..self.len() {
+        for i in 0..self.width() {
             match self.address.checked_add(i) {
                 None => return Some("its last register lies beyond 65535"),
                 Some(a) if !taken.insert((self.table, a)) => return Some("another point lies there too"),
@@ -142,7 +137,7 @@ impl Binding {
         &self.groups
     }
 
-    /// A value as registers, of which the first [`Place::len`] count. No value is NaN, which only a float can carry:
+    /// A value as registers, of which the first [`Place::width`] count. No value is NaN, which only a float can carry:
     /// none for the other types.
     pub fn pack(&self, data: DataType, value: f64) -> Option<[u16; 2]> {
         if value.is_nan() && data != DataType::F32 {
@@ -159,7 +154,7 @@ impl Binding {
 
     /// Registers as a value; NaN when they say that there is none.
     pub fn unpack(&self, data: DataType, words: &[u16]) -> f64 {
-        assert_eq!(words.len(), usize::from(data.registers()), "callers cut by Place::len");
+        assert_eq!(words.len(), usize::from(data.registers()), "callers cut by Place::width");
         match data {
             DataType::F32 => f64::from(f32::from_bits(self.whole(words))),
             DataType::U32 => f64::from(self.whole(words)),
@@ -213,8 +208,8 @@ mod tests {
         assert_eq!(low.pack(DataType::F32, 120.5), Some([0x0000, 0x42F1]));
         for b in [high, low] {
             for (data, value) in [
-                (DataType::F32, 0.1_f32.into()),
-                (DataType::F32, -1e30_f32.into()),
+                (DataType::F32, f64::from(0.1_f32)),
+                (DataType::F32, f64::from(-1e30_f32)),
                 (DataType::U32, 4_294_967_295.0),
                 (DataType::U16, 65_535.0),
                 (DataType::I16, -32_768.0),

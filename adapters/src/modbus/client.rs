@@ -166,7 +166,7 @@ impl Client {
             return refuse("the value is outside its range");
         }
         let Some(words) = self.binding.pack(place.data, value) else { return refuse("it is no number") };
-        let words = &words[..usize::from(place.len())];
+        let words = &words[..usize::from(place.width())];
         let (request, reply) = match (place.table, words) {
             (ModbusTable::Coil, [bit]) => (
                 Request::WriteSingleCoil(place.address, *bit != 0),
@@ -178,7 +178,7 @@ impl Client {
             ),
             _ => (
                 Request::WriteMultipleRegisters(place.address, words.into()),
-                Response::WriteMultipleRegisters(place.address, place.len()),
+                Response::WriteMultipleRegisters(place.address, place.width()),
             ),
         };
         match self.call(request).await? {
@@ -218,7 +218,7 @@ impl Client {
         };
         let sample = |place: &Place| {
             let at = usize::from(place.address - first);
-            let value = self.binding.unpack(place.data, &words[at..at + usize::from(place.len())]);
+            let value = self.binding.unpack(place.data, &words[at..at + usize::from(place.width())]);
             binding::sample(place.point, value)
         };
         Ok(Ok(block.places.iter().map(sample).collect()))

@@ -195,7 +195,8 @@ fn put_words(out: &mut Vec<u8>, words: &[u16]) {
 /// Appends a request's PDU.
 pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Unsendable> {
     let code = request.function_code().value();
-    let fits = |n: usize, most: u16| if n <= usize::from(most) { Ok(n as u16) } else { Err(Unsendable(code)) };
+    let fits =
+        |n: usize, most: u16| if n <= usize::from(most) { Ok(n as u16) } else { Err(Unsendable(code)) };
     match request {
         Request::ReadCoils(a, n)
         | Request::ReadDiscreteInputs(a, n)

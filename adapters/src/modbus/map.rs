@@ -43,13 +43,13 @@ impl RegisterMap {
     pub fn new(binding: Arc<Binding>) -> RegisterMap {
         let mut cells = BTreeMap::new();
         for place in binding.places() {
-            for part in 0..place.len() {
+            for part in 0..place.width() {
                 let cell = Cell { place: *place, part, writable: place.writable };
                 cells.insert((place.table, place.address + part), cell);
             }
         }
         for place in binding.places().iter().filter(|p| p.table == ModbusTable::Input) {
-            for part in 0..place.len() {
+            for part in 0..place.width() {
                 let mirror = Cell { place: *place, part, writable: false };
                 cells.entry((ModbusTable::Holding, place.address + part)).or_insert(mirror);
             }
@@ -89,7 +89,8 @@ impl RegisterMap {
     fn cells(&self, table: ModbusTable, first: u16, count: usize) -> Result<Vec<Cell>, ExceptionCode> {
         let last = u32::from(first) + count as u32 - 1;
         let last = u16::try_from(last).map_err(|_| ExceptionCode::IllegalDataAddress)?;
-        let cells: Vec<Cell> = self.cells.range((table, first)..=(table, last)).map(|(_, cell)| *cell).collect();
+        let cells: Vec<Cell> =
+            self.cells.range((table, first)..=(table, last)).map(|(_, cell)| *cell).collect();
         if cells.len() == count { Ok(cells) } else { Err(ExceptionCode::IllegalDataAddress) }
     }
 
@@ -107,7 +108,7 @@ impl RegisterMap {
         let mut accepted = Vec::new();
         let mut at = 0;
         while let Some(cell) = cells.get(at) {
-            let len = usize::from(cell.place.len());
+            let len = usize::from(cell.place.width());
             let Some(own) = words.get(at..at + len).filter(|_| cell.part == 0) else {
                 return Err(ExceptionCode::IllegalDataValue);
             };

@@ -34,7 +34,7 @@ pub struct Block {
 impl Block {
     /// The read of one point alone.
     pub(super) fn of(place: Place) -> Block {
-        Block { table: place.table, first: place.address, count: place.len(), places: vec![place] }
+        Block { table: place.table, first: place.address, count: place.width(), places: vec![place] }
     }
 
     /// Takes `next` in, when one request can hold both and all addresses between them are known.
@@ -45,7 +45,7 @@ impl Block {
         let most = if is_bits(self.table) { MAX_READ_BITS } else { MAX_READ_REGISTERS };
         let end = u32::from(self.first) + u32::from(self.count);
         let start = u32::from(next.address);
-        let count = start + u32::from(next.len()) - u32::from(self.first);
+        let count = start + u32::from(next.width()) - u32::from(self.first);
         let bridged = (end..start).len() <= usize::from(MODBUS_GAP)
             && (end..start).all(|a| known.contains(&(self.table, a)));
         if count > u32::from(most) || !bridged {
@@ -62,7 +62,7 @@ impl Block {
 pub(super) fn plan(places: &[Place], period: impl Fn(PointIx) -> Span) -> Vec<Group> {
     let mut known = BTreeSet::new();
     for p in places {
-        known.extend((0..p.len()).map(|i| (p.table, u32::from(p.address) + u32::from(i))));
+        known.extend((0..p.width()).map(|i| (p.table, u32::from(p.address) + u32::from(i))));
     }
     let mut by_period: BTreeMap<Span, Vec<Place>> = BTreeMap::new();
     for p in places {
@@ -100,8 +100,8 @@ mod tests {
     #[test]
     fn neighbours_share_a_read_and_unknown_addresses_part_them() {
         use ModbusTable::{Coil, Holding, Input};
-        let places =
-            [(Input, 0), (Input, 2), (Input, 6), (Holding, 8), (Coil, 0), (Coil, 1)].map(|(t, a)| place(0, t, a));
+        let places = [(Input, 0), (Input, 2), (Input, 6), (Holding, 8), (Coil, 0), (Coil, 1)]
+            .map(|(t, a)| place(0, t, a));
         assert_eq!(
             spans(&plan(&places, |_| Span::secs(1))),
             [[(Coil, 0, 2), (Input, 0, 4), (Input, 6, 2), (Holding, 8, 2)]]

@@ -154,7 +154,11 @@ fn answer(pdu: &[u8], device: &mut dyn Device) -> Result<Response, ExceptionResp
 
 /// AP 7, code 02: the combination of start and length must lie in the 65,536 addresses.
 fn within(first: u16, count: u16) -> Result<(), ExceptionCode> {
-    if u32::from(first) + u32::from(count) <= 0x1_0000 { Ok(()) } else { Err(ExceptionCode::IllegalDataAddress) }
+    if u32::from(first) + u32::from(count) <= 0x1_0000 {
+        Ok(())
+    } else {
+        Err(ExceptionCode::IllegalDataAddress)
+    }
 }
 
 fn bits(device: &dyn Device, table: ModbusTable, first: u16, count: u16) -> Result<Vec<bool>, ExceptionCode> {
@@ -163,7 +167,12 @@ fn bits(device: &dyn Device, table: ModbusTable, first: u16, count: u16) -> Resu
     if bits.len() == usize::from(count) { Ok(bits) } else { Err(ExceptionCode::ServerDeviceFailure) }
 }
 
-fn registers(device: &dyn Device, table: ModbusTable, first: u16, count: u16) -> Result<Vec<u16>, ExceptionCode> {
+fn registers(
+    device: &dyn Device,
+    table: ModbusTable,
+    first: u16,
+    count: u16,
+) -> Result<Vec<u16>, ExceptionCode> {
     within(first, count)?;
     let words = device.read_registers(table, first, count)?;
     if words.len() == usize::from(count) { Ok(words) } else { Err(ExceptionCode::ServerDeviceFailure) }

@@ -41,7 +41,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let options = Options { delimiter: args.delimiter, ignore: args.ignore };
     let recording = csv::read(&args.csv, &options)?;
     let baseline = match (&args.baseline, args.baseline_rows) {
-        (Some(path), _) => Baseline::Recording(csv::read(path, &options)?),
+        (Some(path), _) => Baseline::Recording(csv::read_channels(path, &options, &recording.columns)?),
         (None, Some(rows)) => Baseline::Rows(rows),
         (None, None) => Baseline::Default,
     };

@@ -1,5 +1,7 @@
 //! The one timeline record. Recorder, expectations, snapshots, views and replay all read the same events.
 
+pub mod words;
+
 use std::fmt;
 
 use schemars::JsonSchema;

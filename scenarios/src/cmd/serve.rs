@@ -1,0 +1,109 @@
+//! `aegis serve`: the twin's machines on their real protocols.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use aegis_models::{Event, Seed, Site, Time};
+use aegis_sim::host::Host;
+use aegis_sim::{Twin, TwinOptions};
+use anyhow::Context;
+
+use super::fab::site_at;
+use super::{MET, print};
+use crate::file::Scenario;
+use crate::timeline;
+use crate::world::twin_for;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aegis serve
+  aegis serve --scenario scenarios/library/ffu/filter-clog.toml --pace 20
+  aegis serve --port 15020        ports 15020 and the following instead of the site's")]
+pub struct Args {
+    /// Inject the faults of this scenario
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// Fab seconds in a second
+    #[arg(long, default_value_t = 1.0)]
+    pace: f64,
+    /// Listen on this port and the following; 0 for any free ones
+    #[arg(long)]
+    port: Option<u16>,
+    /// The run's seed; the scenario's, or 1, when absent
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Stop when the scenario ends, instead of going on
+    #[arg(long, requires = "scenario")]
+    once: bool,
+    /// First the site as it is served, then the truth, as JSON Lines
+    #[arg(long)]
+    json: bool,
+    /// Stop when standard input ends, as it does when the program that started this one is gone
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let code = runtime.block_on(serve(args));
+    runtime.shutdown_background();
+    code
+}
+
+async fn serve(args: Args) -> anyhow::Result<ExitCode> {
+    let mut site = match args.port {
+        Some(0) => free_ports(),
+        port => site_at(port),
+    };
+    let scenario = args.scenario.as_ref().map(|path| Scenario::read(path, &site)).transpose()?;
+    if let Some(s) = &scenario {
+        site = s.part_of(&site);
+    }
+    let seed = Seed(args.seed.or(scenario.as_ref().map(|s| s.seed)).unwrap_or(1));
+    let twin = match &scenario {
+        Some(s) => twin_for(s, &site, seed)?,
+        None => Twin::new(&site, &TwinOptions { seed, noise: true })?,
+    };
+    let end = scenario.as_ref().filter(|_| args.once).map(|s| Time::ZERO.after(s.duration.0));
+    let mut host = Host::open(twin, site).await?;
+    print(&greeting(&args, host.site())?)?;
+    let tell = |_: &Twin, truth: Vec<Event>| {
+        for event in truth {
+            let line = if args.json { serde_json::to_string(&event).ok() } else { Some(timeline::line(&event)) };
+            // A reader that has gone away must not stop the machines.
+            let _ = line.map(|line| print(&format!("{line}\n")));
+        }
+    };
+    tokio::select! {
+        ended = host.run(args.pace, end, tell) => ended?,
+        _ = tokio::signal::ctrl_c() => {}
+        () = aegis_edge::stdin_closed(), if args.until_stdin_closes => {}
+    }
+    Ok(ExitCode::from(MET))
+}
+
+fn free_ports() -> Site {
+    let mut site = Site::built_in();
+    for address in site.machines.iter_mut().filter_map(|m| m.address.as_mut()) {
+        "127.0.0.1:0".clone_into(address);
+    }
+    site
+}
+
+fn greeting(args: &Args, site: &Site) -> anyhow::Result<String> {
+    if args.json {
+        return Ok(format!("{}\n", serde_json::to_string(site)?));
+    }
+    let mut text = format!("{:<8} {:<11} {:<17} unit\n", "machine", "protocol", "address");
+    for m in &site.machines {
+        if let Some(address) = &m.address {
+            text += &format!("{:<8} {:<11} {address:<17} {}\n", m.name, "modbus-tcp", m.unit);
+        }
+    }
+    text += &format!(
+        "at pace {}; a sentinel for them: aegis fab --sentinel-config --pace {} > sentinel.toml && aegis sentinel \
+         --config sentinel.toml\nCtrl-C stops\n",
+        args.pace, args.pace
+    );
+    Ok(text)
+}

@@ -1,0 +1,254 @@
+//! `sentinel.toml`: what a user may write, and what the code reads.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aegis_models::{Profile, Span, limits};
+use aegis_sentinel::{Policy, PublicKey};
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+use toml::Spanned;
+
+/// What a user may write.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// The agent's name; incidents carry it.
+    agent: String,
+    /// Where it keeps what a restart must not forget; relative to this file.
+    state_dir: PathBuf,
+    /// Equipment seconds in a second of the wall clock: 1 but for an accelerated trainer.
+    #[serde(default = "one")]
+    clock_rate: f64,
+    /// The Safety Circuit's policy; the built-in one when absent; relative to this file.
+    policy: Option<PathBuf>,
+    /// Whose signatures count, as 64 hexadecimal digits; without it nothing YELLOW can be approved.
+    approval_key: Option<String>,
+    /// What it watches.
+    #[serde(default)]
+    equipment: Vec<EquipmentEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EquipmentEntry {
+    /// The machine's name.
+    name: Spanned<String>,
+    /// A kind that comes with Aegis.
+    kind: Option<Spanned<String>>,
+    /// A profile of one's own; relative to this file.
+    profile: Option<Spanned<PathBuf>>,
+    /// How it speaks.
+    protocol: Spanned<String>,
+    /// `host:port`.
+    address: Spanned<String>,
+    /// Modbus unit identifier.
+    #[serde(default = "unit_one")]
+    unit: u8,
+    /// How long an answer may take.
+    #[serde(default = "two_seconds")]
+    timeout: Span,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn unit_one() -> u8 {
+    1
+}
+
+fn two_seconds() -> Span {
+    Span::secs(2)
+}
+
+/// What the code reads.
+pub struct Config {
+    /// The agent's name.
+    pub agent: String,
+    /// Where it keeps what a restart must not forget.
+    pub state_dir: PathBuf,
+    /// Equipment seconds in a second of the wall clock.
+    pub clock_rate: f64,
+    /// The Safety Circuit's policy.
+    pub policy: Policy,
+    /// Whose signatures count.
+    pub key: Option<PublicKey>,
+    /// What it watches.
+    pub equipment: Vec<Equipment>,
+}
+
+/// One machine and how it is reached.
+pub struct Equipment {
+    /// Its name.
+    pub name: String,
+    /// Its kind's profile.
+    pub profile: Arc<Profile>,
+    /// How it speaks.
+    pub protocol: Protocol,
+    /// Where it listens.
+    pub address: String,
+    /// Modbus unit identifier.
+    pub unit: u8,
+    /// How long an answer may take, on the wall clock.
+    pub timeout: Duration,
+}
+
+/// The protocols that this build speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Modbus TCP.
+    #[cfg(feature = "modbus")]
+    ModbusTcp,
+}
+
+const PROTOCOLS: &[(&str, Protocol)] = &[
+    #[cfg(feature = "modbus")]
+    ("modbus-tcp", Protocol::ModbusTcp),
+];
+
+impl Config {
+    /// Reads and checks a configuration. An error names file, line, field, what was found and what would be right.
+    pub fn read(path: &Path) -> anyhow::Result<Config> {
+        let size = std::fs::metadata(path).with_context(|| path.display().to_string())?.len();
+        ensure!(size <= limits::FILE_BYTES, "{}: {size} bytes are too many", path.display());
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let file: File = toml::from_str(&text).map_err(|e| {
+            let line = e.span().map_or(1, |s| line_of(&text, s.start));
+            anyhow::anyhow!("{}:{line}: {}", path.display(), with_nearest(e.message()))
+        })?;
+        Config::checked(file, path, &text)
+    }
+
+    fn checked(file: File, path: &Path, text: &str) -> anyhow::Result<Config> {
+        let dir = path.parent().unwrap_or(Path::new(""));
+        let name = path.display();
+        ensure!(!file.agent.is_empty(), "{name}: agent must have a name");
+        let rate = file.clock_rate;
+        ensure!(rate.is_finite() && rate > 0.0, "{name}: clock_rate = {rate} must be above 0; 1 is real equipment");
+        ensure!(!file.equipment.is_empty(), "{name}: there is no [[equipment]] to watch");
+        let policy = match &file.policy {
+            None => Policy::built_in(),
+            Some(p) => {
+                let p = dir.join(p);
+                let text = std::fs::read_to_string(&p).with_context(|| p.display().to_string())?;
+                Policy::parse(&text).with_context(|| p.display().to_string())?
+            }
+        };
+        let key = file.approval_key.as_deref().map(PublicKey::from_hex).transpose();
+        let key = key.with_context(|| format!("{name}: approval_key"))?;
+        let mut equipment: Vec<Equipment> = Vec::with_capacity(file.equipment.len());
+        for e in &file.equipment {
+            let at = |field: usize| format!("{name}:{}", line_of(text, field));
+            let own = e.name.get_ref();
+            if equipment.iter().any(|o| o.name == *own) {
+                bail!("{}: {own} stands twice", at(e.name.span().start));
+            }
+            equipment.push(Equipment {
+                name: own.clone(),
+                profile: Arc::new(profile_of(e, dir, &at)?),
+                protocol: protocol_of(e, &at)?,
+                address: address_of(e, &at)?,
+                unit: e.unit,
+                timeout: e.timeout.0.max(Duration::from_millis(10)),
+            });
+        }
+        Ok(Config {
+            agent: file.agent,
+            state_dir: dir.join(file.state_dir),
+            clock_rate: rate,
+            policy,
+            key,
+            equipment,
+        })
+    }
+}
+
+fn profile_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) -> anyhow::Result<Profile> {
+    match (&e.kind, &e.profile) {
+        (Some(kind), None) => Profile::built_in(kind.get_ref()).with_context(|| {
+            let known = Profile::built_ins().iter().map(|(k, _)| *k);
+            format!("{}: kind {:?}{}", at(kind.span().start), kind.get_ref(), nearest(kind.get_ref(), known))
+        }),
+        (None, Some(file)) => {
+            let path = dir.join(file.get_ref());
+            let about = || format!("{}: {}", at(file.span().start), path.display());
+            let text = std::fs::read_to_string(&path).with_context(about)?;
+            Profile::parse(&text).with_context(about)
+        }
+        _ => bail!("{}: say either kind or profile", at(e.name.span().start)),
+    }
+}
+
+fn protocol_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<Protocol> {
+    let name = e.protocol.get_ref();
+    let found = PROTOCOLS.iter().find(|(n, _)| n == name).map(|(_, p)| *p);
+    found.with_context(|| {
+        let known = PROTOCOLS.iter().map(|(n, _)| *n);
+        format!("{}: protocol {name:?}{}", at(e.protocol.span().start), nearest(name, known))
+    })
+}
+
+/// `host:port`; the name is looked up at each connection, so that equipment may move.
+fn address_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<String> {
+    let text = e.address.get_ref();
+    let valid = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    ensure!(valid, "{}: address {text:?}: host:port would be right", at(e.address.span().start));
+    Ok(text.clone())
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1
+}
+
+/// `; did you mean "x"?`, or the list when nothing is near.
+fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let near = known.clone().map(|k| (strsim::damerau_levenshtein(given, k), k)).min();
+    match near {
+        Some((d, name)) if d <= given.len().max(3) / 2 => format!(" is unknown; did you mean {name:?}?"),
+        _ => format!(" is unknown; there are {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Adds the nearest valid name to serde's "unknown field `x`, expected one of `a`, `b`".
+fn with_nearest(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.split_first() {
+        Some((given, known)) if message.starts_with("unknown") && !known.is_empty() => {
+            format!("{given}{}", nearest(given, known.iter().copied()))
+        }
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "agent = \"a\"\nstate_dir = \"s\"\n[[equipment]]\nname = \"FFU-01\"\nkind = \"ffu\"\n\
+        protocol = \"modbus-tcp\"\naddress = \"127.0.0.1:5021\"\n";
+
+    fn told(text: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sentinel.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path).map(|_| String::new()).unwrap_or_else(|e| format!("{e:#}"))
+    }
+
+    #[test]
+    fn a_bad_configuration_is_told_where_what_and_what_would_be_right() {
+        assert_eq!(told(GOOD), "");
+        for (from, to, what) in [
+            ("state_dir", "statedir", "sentinel.toml:2: statedir is unknown; did you mean \"state_dir\"?"),
+            ("\"ffu\"", "\"fu\"", "sentinel.toml:5: kind \"fu\" is unknown; did you mean \"ffu\"?"),
+            ("modbus-tcp", "modbus", "sentinel.toml:6: protocol \"modbus\" is unknown; did you mean \"modbus-tcp\"?"),
+            ("127.0.0.1:5021", "127.0.0.1", "sentinel.toml:7: address \"127.0.0.1\": host:port would be right"),
+            ("agent = \"a\"", "agent = \"a\"\nclock_rate = 0.0", "clock_rate = 0 must be above 0"),
+            ("agent = \"a\"", "agent = \"a\"\napproval_key = \"12\"", "64 hexadecimal digits"),
+        ] {
+            let told = told(&GOOD.replacen(from, to, 1));
+            assert!(told.contains(what), "{told}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The loop: wait for the earliest of value, answer, timer and signal; one `handle`; drain; act; repeat.
+
+use std::time::Duration;
+
+use aegis_models::{Event, Frame, MachineIx, Profile};
+use aegis_sentinel::{Agent, AgentConfig, Input, MachineConfig, Output, WriteOutcome};
+use anyhow::Context;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::disk::Disk;
+use crate::link::{FromLink, WriteOrder};
+use crate::supervise::Supervised;
+use crate::{inbox, link};
+
+/// Events wait at most this long until they are durable and told.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Without any event, baselines are saved this often.
+const SAVE_EVERY: u32 = 300;
+/// Rounds of reading that may wait for the core.
+const QUEUE: usize = 1_024;
+
+/// How events are told on standard output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// A line each, for people.
+    Words,
+    /// A JSON object each.
+    Json,
+    /// Not at all.
+    Silent,
+}
+
+struct Shell {
+    clock: Clock,
+    disk: Disk,
+    agent: Supervised,
+    machines: Vec<(String, std::sync::Arc<Profile>)>,
+    orders: Vec<mpsc::Sender<WriteOrder>>,
+    /// Made by the agent, not yet durable.
+    outbox: Vec<Event>,
+    voice: Voice,
+    disk_failed: bool,
+}
+
+/// Runs a sentinel until it is told to stop.
+pub async fn run(config: Config, voice: Voice, until_stdin_closes: bool) -> anyhow::Result<()> {
+    let (disk, found) = Disk::open(&config.state_dir)?;
+    let machines: Vec<MachineConfig> = config
+        .equipment
+        .iter()
+        .map(|e| MachineConfig { name: e.name.clone(), profile: std::sync::Arc::clone(&e.profile) })
+        .collect();
+    let names = machines.iter().map(|m| (m.name.clone(), std::sync::Arc::clone(&m.profile))).collect();
+    let agent_config =
+        AgentConfig { name: config.agent, boot: found.boot, key: config.key, policy: config.policy, machines };
+    let rate = config.clock_rate;
+    let (clock, mut agent) = match found.snapshot {
+        None => {
+            let clock = Clock::start(aegis_models::Time::ZERO, rate);
+            (clock, Agent::new(agent_config, clock.now()))
+        }
+        Some((snapshot, gap)) => {
+            let clock = Clock::start(snapshot.time.after(gap.mul_f64(rate)), rate);
+            let agent = Agent::restore(agent_config, snapshot, clock.now()).with_context(|| {
+                format!("{}", config.state_dir.join("snapshot.json").display())
+            })?;
+            (clock, agent)
+        }
+    };
+    let first = std::iter::from_fn(|| agent.poll()).collect();
+    let (to_core, mut from_links) = mpsc::channel(QUEUE);
+    let mut orders = Vec::new();
+    for (i, equipment) in config.equipment.into_iter().enumerate() {
+        let (order, inbox) = mpsc::channel(16);
+        orders.push(order);
+        tokio::spawn(link::run(MachineIx(i as u16), equipment, rate, to_core.clone(), inbox));
+    }
+    drop(to_core);
+    let agent = Supervised::new(agent);
+    let mut shell =
+        Shell { clock, disk, agent, machines: names, orders, outbox: vec![], voice, disk_failed: false };
+    shell.act(first);
+    shell.keep(&mut from_links, until_stdin_closes).await;
+    shell.save();
+    Ok(())
+}
+
+impl Shell {
+    async fn keep(&mut self, from_links: &mut mpsc::Receiver<FromLink>, until_stdin_closes: bool) {
+        let mut settle = interval(SETTLE);
+        settle.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut quiet = 0;
+        let mut stop = std::pin::pin!(told_to_stop(until_stdin_closes));
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                Some(message) = from_links.recv() => self.take(message),
+                _ = settle.tick() => {
+                    for input in inbox::take(&self.disk.inbox()) {
+                        self.handle(input);
+                    }
+                    if self.agent.poll_timeout().is_none_or(|t| t <= self.clock.now()) {
+                        self.handle(Input::Tick);
+                    }
+                    quiet += 1;
+                    if !self.outbox.is_empty() || quiet >= SAVE_EVERY {
+                        quiet = 0;
+                        self.save();
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, message: FromLink) {
+        let time = self.clock.now();
+        self.handle(match message {
+            FromLink::Samples(machine, samples) => {
+                Input::Frame(Frame { time, machine, samples, records: Vec::new() })
+            }
+            FromLink::State(machine, up, detail) => Input::Link { machine, up, detail },
+            FromLink::Written(id, outcome) => Input::Written { id, outcome },
+        });
+    }
+
+    fn handle(&mut self, input: Input) {
+        let outputs = self.agent.handle(self.clock.now(), input);
+        self.act(outputs);
+    }
+
+    /// Does what the agent wants, in its order. An intent is durable before its write leaves, or it does not leave.
+    fn act(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Event(event) => self.outbox.push(event),
+                Output::Intend(id) => {
+                    if self.save() {
+                        self.handle(Input::Durable { id });
+                    }
+                }
+                Output::Write(command) => {
+                    let found = self.machines.iter().position(|(n, _)| *n == command.machine);
+                    let order = found.and_then(|i| {
+                        let point = self.machines[i].1.point_ix(&command.point)?;
+                        self.orders[i].try_send(WriteOrder { id: command.id, point, value: command.value }).ok()
+                    });
+                    if order.is_none() {
+                        let reason = "the link takes no orders: nothing was sent".to_owned();
+                        self.handle(Input::Written { id: command.id, outcome: WriteOutcome::Refused { reason } });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes everything durable and tells it. False when the disk says no: then nothing may be sent to a machine.
+    fn save(&mut self) -> bool {
+        let events = std::mem::take(&mut self.outbox);
+        let result = match self.agent.snapshot() {
+            Some(snapshot) => self.disk.save(snapshot, &events),
+            None => self.disk.append(&events),
+        };
+        if let Err(e) = &result
+            && !self.disk_failed
+        {
+            eprintln!("aegis-sentinel: the disk fails, nothing is written to machines until it works again: {e:#}");
+        }
+        self.disk_failed = result.is_err();
+        if self.disk_failed {
+            // They are told when they are durable, and held in memory until then.
+            self.outbox = events;
+            return false;
+        }
+        events.iter().for_each(|e| self.tell(e));
+        !self.agent.failed()
+    }
+
+    fn tell(&self, event: &Event) {
+        let line = match self.voice {
+            Voice::Silent => return,
+            Voice::Words => aegis_models::event::words::line(event),
+            Voice::Json => serde_json::to_string(event).unwrap_or_default(),
+        };
+        use std::io::Write;
+        // A reader that has gone away must not stop the guard.
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+}
+
+async fn told_to_stop(until_stdin_closes: bool) {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = interrupted => {}
+        () = terminated => {}
+        () = stdin_closed(), if until_stdin_closes => {}
+    }
+}
+
+/// Ready when standard input ends, which it does when the program that started this one is gone.
+pub async fn stdin_closed() {
+    let (sender, closed) = tokio::sync::oneshot::channel::<()>();
+    // Reading standard input blocks: a thread of its own waits for its end.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        drop(sender);
+    });
+    let _ = closed.await;
+}
