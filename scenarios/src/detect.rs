@@ -167,6 +167,7 @@ fn profile(recording: &Recording) -> Profile {
         // Learning ends where the caller says.
         calibration: Calibration { span: Span(Duration::MAX), min_samples: u32::MAX },
         regime: None,
+        settle: Span::default(),
         modbus: Default::default(),
         points,
         records: vec![],

@@ -169,7 +169,7 @@ proptest! {
                 prop_assert_eq!(out.len(), pdu.len());
             }
             if let Ok(Ok(response)) = codec::decode_response(&pdu)
-                && pdu.len() <= codec::MAX_PDU - 1
+                && pdu.len() < codec::MAX_PDU
             {
                 let mut out = Vec::new();
                 codec::encode_response(&response, &mut out).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aegis_models::event::{Incident, IncidentState};
-use aegis_models::{Severity, Threat, Time, Zone, limits};
+use aegis_models::{Severity, Threat, ThreatKind, Time, Zone, limits};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnose::Diagnosis;
@@ -40,6 +40,8 @@ pub struct Tracked {
     pub undecided: bool,
     /// Decide again at this moment.
     pub review_at: Option<Time>,
+    /// A person has answered the proposal that its present threat led to: it is not put again.
+    pub answered: bool,
     /// Set-points whose change had no effect: they are not tried again.
     pub tried: Vec<String>,
     /// The last decision, in words: the same one is not said twice.
@@ -74,13 +76,18 @@ impl Book {
                 }
                 continue;
             }
-            // The same channels under another name: the picture has become clearer, the fault is the same.
-            let renamed = self.open.iter_mut().find(|t| {
+            // The same channels under another name are the same fault. With more to see, the picture has become clearer;
+            // with less, a fault is fading or half hidden, and keeps its name.
+            let same = self.open.iter_mut().find(|t| {
                 !causes.contains(&t.incident.threat.cause) && t.channels.iter().any(|c| d.channels.contains(c))
             });
-            if let Some(t) = renamed {
-                t.rename(d, now);
-                changes.push(Change::Updated(t.incident.clone()));
+            if let Some(t) = same {
+                if t.would_be_clearer(&d) {
+                    t.rename(d, now);
+                    changes.push(Change::Updated(t.incident.clone()));
+                } else {
+                    t.linger(now);
+                }
             } else if self.open.len() < limits::OPEN_INCIDENTS_PER_MACHINE {
                 changes.push(self.begin(d, machine, now, &name));
             }
@@ -137,6 +144,7 @@ impl Book {
             zone: Zone::Red,
             undecided: true,
             review_at: None,
+            answered: false,
             tried: Vec::new(),
             said: String::new(),
         });
@@ -166,7 +174,7 @@ impl Tracked {
         self.quiet_since = None;
         self.incident.last_seen = now;
         self.incident.count += 1;
-        self.channels = d.channels;
+        self.remember(&d.channels);
         let before = (self.incident.threat.severity, self.incident.threat.kind);
         let severity = self.believe(d.threat.severity, now);
         let doubtful = (d.threat.confidence < self.incident.threat.confidence - 0.05)
@@ -180,14 +188,34 @@ impl Tracked {
         changed
     }
 
+    fn would_be_clearer(&self, d: &Diagnosis) -> bool {
+        let unnamed = |kind| kind == ThreatKind::Anomaly;
+        let grows = d.channels.iter().any(|c| !self.channels.contains(c));
+        !unnamed(d.threat.kind) && (unnamed(self.incident.threat.kind) || grows)
+    }
+
+    fn linger(&mut self, now: Time) {
+        self.quiet_since = None;
+        self.incident.last_seen = now;
+        self.incident.count += 1;
+    }
+
     fn rename(&mut self, d: Diagnosis, now: Time) {
         self.quiet_since = None;
         self.milder_since = None;
         self.incident.last_seen = now;
         self.incident.count += 1;
+        self.remember(&d.channels);
         self.incident.threat = d.threat;
-        self.channels = d.channels;
         self.changed();
+    }
+
+    fn remember(&mut self, channels: &[usize]) {
+        for c in channels {
+            if !self.channels.contains(c) {
+                self.channels.push(*c);
+            }
+        }
     }
 
     fn believe(&mut self, told: Severity, now: Time) -> Severity {
@@ -208,6 +236,7 @@ impl Tracked {
         self.incident.peak = self.incident.peak.max(self.incident.threat.severity);
         self.incident.revision += 1;
         self.undecided = true;
+        self.answered = false;
     }
 
     /// Moves its condition; false when it stands there already.

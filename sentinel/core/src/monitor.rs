@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_models::event::Finding;
-use aegis_models::profile::{Direction, Term};
+use aegis_models::profile::{Direction, Role, Term};
 use aegis_models::{Frame, PointIx, Profile, Quality, Time};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub struct Plan {
     record_fields: Vec<Vec<PointIx>>,
     regime_point: Option<PointIx>,
     regimes: Vec<u16>,
+    setpoints: Vec<PointIx>,
+    /// The machine does nothing while this point has this value.
+    stopped_by: Option<(PointIx, f64)>,
     settle: Duration,
 }
 
@@ -49,7 +52,8 @@ pub struct Monitor {
     /// When the last frame with a good value came.
     pub last_good_frame: Option<Time>,
     regime: Option<u16>,
-    regime_since: Time,
+    /// When the machine was last told, or began, to do something else.
+    changed: Option<Time>,
     /// The state point says something that the profile does not know.
     pub unknown_regime: bool,
     /// Whether it has said that it watches.
@@ -165,7 +169,15 @@ impl Plan {
                 .collect(),
             regime_point: regime.and_then(|r| profile.point_ix(&r.point)),
             regimes: regime.map_or(vec![], |r| r.names.keys().filter_map(|k| k.parse().ok()).collect()),
-            settle: regime.map_or(Duration::ZERO, |r| r.settle.0),
+            setpoints: profile
+                .points
+                .iter()
+                .enumerate()
+                .filter(|(_, p)| p.role == Role::Setpoint)
+                .map(|(i, _)| PointIx(i as u16))
+                .collect(),
+            stopped_by: profile.stop.as_ref().and_then(|s| Some((profile.point_ix(&s.point)?, s.value))),
+            settle: profile.settle.0,
             profile,
         }
     }
@@ -210,8 +222,14 @@ impl Monitor {
         let now = frame.time;
         self.last_frame = Some(now);
         self.take_regime(plan, frame);
+        self.take_setpoints(plan, frame);
+        // A machine that was told to stop is not a machine that fails: only its instruments are still looked at.
+        let stopped = plan.stopped_by.is_some_and(|(p, v)| {
+            let told = frame.samples.iter().find(|s| s.point == p && s.quality == Quality::Good).map(|s| s.value);
+            told.or(self.latest[usize::from(p.0)]) == Some(v)
+        });
         let settling =
-            self.regime_point_unknown(plan) || (self.regime.is_some() && now.since(self.regime_since) < plan.settle);
+            stopped || self.regime_point_unknown(plan) || self.changed.is_some_and(|t| now.since(t) < plan.settle);
         let regime = self.regime.unwrap_or(0);
         for s in &frame.samples {
             let i = usize::from(s.point.0);
@@ -311,8 +329,18 @@ impl Monitor {
         self.unknown_regime = f64::from(told) != s.value || !plan.regimes.contains(&told);
         if !self.unknown_regime && self.regime != Some(told) {
             self.regime = Some(told);
-            self.regime_since = frame.time;
+            self.changed = Some(frame.time);
             self.channels.iter_mut().for_each(Channel::regime_changed);
+        }
+    }
+
+    /// A machine that is told something else moves for a while: that is no fault, whoever told it.
+    fn take_setpoints(&mut self, plan: &Plan, frame: &Frame) {
+        for s in frame.samples.iter().filter(|s| s.quality == Quality::Good && plan.setpoints.contains(&s.point)) {
+            if self.latest[usize::from(s.point.0)].is_some_and(|before| before != s.value) {
+                self.changed = Some(frame.time);
+                self.channels.iter_mut().for_each(Channel::regime_changed);
+            }
         }
     }
 

@@ -220,9 +220,9 @@ impl SafetyCircuit {
             }
             Step::Spent => Decision {
                 zone: row.zone,
-                action: alert(t, &format!("{} is already as far from nominal as it may go", rule.point)),
+                action: alert(t),
                 effect: None,
-                reason: format!("{reason}, its bound is spent"),
+                reason: format!("{reason}, but {} is already as far from nominal as it may go", rule.point),
             },
             Step::Doubt(why) => red(t, why),
         }
@@ -270,13 +270,10 @@ pub fn inside(command: &CommandSpec, value: f64) -> bool {
 }
 
 fn red(t: &Threat, why: &str) -> Decision {
-    Decision { zone: Zone::Red, action: alert(t, why), effect: None, reason: why.to_owned() }
+    Decision { zone: Zone::Red, action: alert(t), effect: None, reason: why.to_owned() }
 }
 
-fn alert(t: &Threat, why: &str) -> Action {
-    Action {
-        kind: ActionKind::SendAlert,
-        write: None,
-        text: format!("{} ({}), {}: {why}", t.kind, t.cause, t.severity),
-    }
+fn alert(t: &Threat) -> Action {
+    let text = format!("{} ({}), {}", t.kind, t.cause, t.severity);
+    Action { kind: ActionKind::SendAlert, write: None, text }
 }

@@ -34,6 +34,9 @@ pub struct Profile {
     /// Which point says what the machine is doing; without one there is a single regime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regime: Option<Regime>,
+    /// How long after a change of regime or of a set-point the values are still on their way, and not judged.
+    #[serde(default)]
+    pub settle: Span,
     /// How its numbers lie in Modbus registers.
     #[serde(default)]
     pub modbus: ModbusLayout,
@@ -80,9 +83,6 @@ pub struct Regime {
     pub point: String,
     /// A name for each of its values.
     pub names: BTreeMap<String, String>,
-    /// How long after a change of regime the values are still on their way, and not judged.
-    #[serde(default)]
-    pub settle: Span,
 }
 
 /// How a kind's numbers lie in Modbus registers.

@@ -80,7 +80,8 @@ impl Agent {
 
     fn propose(&mut self, i: usize, incident: &str, decision: Decision) {
         let same = |p: &Pending| p.proposal.incident == incident && p.proposal.action == decision.action;
-        if self.machines[i].proposals.iter().any(same) || self.machines[i].execution.is_some() {
+        let answered = self.machines[i].book.find(incident).is_none_or(|t| t.answered);
+        if answered || self.machines[i].proposals.iter().any(same) || self.machines[i].execution.is_some() {
             return;
         }
         self.void_of(i, incident, "another action takes its place");

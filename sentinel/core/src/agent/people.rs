@@ -14,6 +14,10 @@ impl Agent {
             Err(reason) => self.emit(Body::AnswerTaken { nonce, accepted: false, reason: reason.to_owned() }),
             Ok((i, k)) => {
                 let pending = self.machines[i].proposals.remove(k);
+                if let Some(t) = self.machines[i].book.find(&pending.proposal.incident) {
+                    // A write may be put again when its step was not enough; what a person has to do was said once.
+                    t.answered = !signed.answer.approve || pending.proposal.action.write.is_none();
+                }
                 let approver = &signed.answer.approver;
                 let verdict = if signed.answer.approve { "approved" } else { "rejected" };
                 self.emit(Body::AnswerTaken { nonce, accepted: true, reason: format!("{verdict} by {approver}") });

@@ -107,6 +107,8 @@ struct Armed {
 /// The loudest statistic of one value.
 struct Loudest {
     ratio: f64,
+    /// What a person is shown: the value, or how often a flag is set.
+    shown: f64,
     confirmed: bool,
     direction: Direction,
     detector: &'static str,
@@ -139,8 +141,9 @@ impl Channel {
             }
             self.outside = 0;
         }
+        // What is not judged proves nothing: a claim from another regime stands until that regime comes again.
         if spec.watch.is_empty() || spec.only.as_ref().is_some_and(|o| !o.contains(&regime)) {
-            self.settle_claim(0.0);
+            self.end_range_claim();
             return false;
         }
         let at = match self.models.iter().position(|(r, _)| *r == regime) {
@@ -159,16 +162,16 @@ impl Channel {
                     let bank = Bank::learn(spec, rows);
                     self.models[at].1 = Model::Judging(Box::new(bank));
                 }
-                self.settle_claim(0.0);
+                self.end_range_claim();
                 false
             }
             Model::Judging(bank) => {
                 let loudest = bank.push(time, x);
-                if loudest.ratio < QUIET && self.claim.is_none() {
+                if loudest.ratio < QUIET && self.claim.is_none() && spec.data != DataType::Bool {
                     bank.follow(x);
                 }
                 let level = bank.level;
-                self.judge(&loudest, level, time, x)
+                self.judge(&loudest, level, time)
             }
         }
     }
@@ -235,13 +238,13 @@ impl Channel {
         }
     }
 
-    fn judge(&mut self, loudest: &Loudest, level: f64, time: Time, x: f64) -> bool {
+    fn judge(&mut self, loudest: &Loudest, level: f64, time: Time) -> bool {
         let Some(claim) = &mut self.claim else {
             if !loudest.confirmed {
                 return false;
             }
-            let Loudest { direction, detector, ratio, .. } = *loudest;
-            self.claim = Some(Claim::new(direction, detector, x, level, ratio, time));
+            let Loudest { direction, detector, ratio, shown, .. } = *loudest;
+            self.claim = Some(Claim::new(direction, detector, shown, level, ratio, time));
             return true;
         };
         if loudest.confirmed {
@@ -254,7 +257,7 @@ impl Channel {
             claim.ratio = loudest.ratio;
             if loudest.ratio > claim.peak || turned {
                 claim.peak = claim.peak.max(loudest.ratio);
-                claim.value = x;
+                claim.value = loudest.shown;
                 claim.expected = level;
                 loudest.detector.clone_into(&mut claim.detector);
             }
@@ -262,6 +265,13 @@ impl Channel {
         }
         self.settle_claim(loudest.ratio);
         false
+    }
+
+    /// A value that is within the instrument's range, and not judged further, ends a claim of its being outside.
+    fn end_range_claim(&mut self) {
+        if self.claim.as_ref().is_some_and(|c| c.direction == Direction::OutOfRange) {
+            self.settle_claim(0.0);
+        }
     }
 
     /// Counts a calm value; enough of them end the claim. What was barely beyond its limit must fall well below it, or
@@ -298,7 +308,11 @@ impl Bank {
     fn learn(spec: &ChannelSpec, rows: &[(Time, f64)]) -> Bank {
         let fit_rows = ((rows.len() as f64 * FIT_SHARE) as usize).max(1);
         let fit: Vec<f64> = rows[..fit_rows].iter().map(|(_, x)| *x).collect();
-        let level = quantile(&fit, 0.5);
+        let level = match spec.data {
+            // A flag's level is how often it is set.
+            DataType::Bool => fit.iter().sum::<f64>() / fit.len() as f64,
+            _ => quantile(&fit, 0.5),
+        };
         let deviations: Vec<f64> = fit.iter().map(|x| (x - level).abs()).collect();
         let mut scale = MAD_TO_SIGMA * quantile(&deviations, 0.5);
         if scale == 0.0 {
@@ -324,7 +338,8 @@ impl Bank {
 
     fn push(&mut self, time: Time, x: f64) -> Loudest {
         let obs = Obs { time, x, z: (x - self.level) / self.scale };
-        let mut loudest = Loudest { ratio: 0.0, confirmed: false, direction: Direction::High, detector: "" };
+        let mut loudest =
+            Loudest { ratio: 0.0, shown: x, confirmed: false, direction: Direction::High, detector: "" };
         for a in &mut self.armed {
             let value = a.statistic.push(&obs);
             let ratio = value.abs() / a.limit;
@@ -338,7 +353,8 @@ impl Bank {
             let confirmed = a.run.unsigned_abs() >= u16::from(a.statistic.confirm());
             if (confirmed, ratio) > (loudest.confirmed, loudest.ratio) {
                 let (direction, detector) = (a.statistic.direction(value), a.statistic.name());
-                loudest = Loudest { ratio, confirmed, direction, detector };
+                let shown = if matches!(a.statistic, Statistic::Flag(_)) { value } else { x };
+                loudest = Loudest { ratio, shown, confirmed, direction, detector };
             }
         }
         loudest
