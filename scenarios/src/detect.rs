@@ -115,13 +115,20 @@ impl Feed {
             .collect();
         let machine = MachineIx(0);
         self.agent.handle(time, Input::Frame(Frame { time, machine, samples, records: vec![] }));
-        let mut verdict =
-            RowVerdict { alarm: false, event: false, shift: false, channel: String::new(), why: String::new() };
+        let mut verdict = RowVerdict {
+            alarm: false,
+            event: false,
+            shift: false,
+            channel: String::new(),
+            why: String::new(),
+        };
         while let Some(output) = self.agent.poll() {
             match output {
                 Output::Event(e) => match e.body {
                     Body::IncidentOpened { .. } => verdict.event = true,
-                    Body::Finding(f) => verdict.shift |= matches!(f.direction, Direction::High | Direction::Low),
+                    Body::Finding(f) => {
+                        verdict.shift |= matches!(f.direction, Direction::High | Direction::Low)
+                    }
                     _ => {}
                 },
                 Output::Intend(_) | Output::Write(_) => unreachable!("a recording has no set-points"),

@@ -124,7 +124,9 @@ fn expected(scenario: &Scenario, e: &Expect, events: &[Event], probe: Option<&Pr
     }
     if let Some(kind) = e.action {
         let found = in_time.iter().find_map(|v| match &v.body {
-            Body::Decision { incident, machine, action, .. } if action.kind == kind && about(incident, machine) => {
+            Body::Decision { incident, machine, action, .. }
+                if action.kind == kind && about(incident, machine) =>
+            {
                 Some(format!("{kind} at {}", v.time))
             }
             _ => None,
@@ -161,7 +163,11 @@ fn expected(scenario: &Scenario, e: &Expect, events: &[Event], probe: Option<&Pr
     if let Some(p) = probe {
         let name = e.point.as_ref().map_or("", |p| p.get_ref());
         let bounds = [e.above.map(|a| format!("above {a}")), e.below.map(|b| format!("below {b}"))];
-        let what = format!("{name} {} from {}", bounds.into_iter().flatten().collect::<Vec<_>>().join(" and "), p.from);
+        let what = format!(
+            "{name} {} from {}",
+            bounds.into_iter().flatten().collect::<Vec<_>>().join(" and "),
+            p.from
+        );
         let value = p.seen.map_or("never seen".to_owned(), |(t, v)| format!("{name} = {v:.4} at {t}"));
         if p.violated || p.seen.is_none() {
             missing.push(format!("{what} ({value})"));

@@ -200,8 +200,8 @@ impl Scenario {
     }
 
     fn parse(text: &str, site: &Site) -> Result<Scenario, Problem> {
-        let scenario: Scenario = toml::from_str(text)
-            .map_err(|e| (e.span().map(|s| s.start), with_nearest(e.message())))?;
+        let scenario: Scenario =
+            toml::from_str(text).map_err(|e| (e.span().map(|s| s.start), with_nearest(e.message())))?;
         scenario.check(site)?;
         Ok(scenario)
     }
@@ -385,10 +385,22 @@ mod tests {
         let cases = [
             ("tag = [\"x\"]\n".to_owned(), "5: unknown field `tag`", "did you mean \"tags\"?"),
             (inject("fault = \"filter_clg\"\n"), "8: no fault \"filter_clg\" of a ffu", "\"filter_clog\"?"),
-            (inject("fault = \"sensor_bias\"\npoint = \"airflo\"\nmagnitude = 1.0\n"), "9: a ffu has no point", "\"airflow\"?"),
+            (
+                inject("fault = \"sensor_bias\"\npoint = \"airflo\"\nmagnitude = 1.0\n"),
+                "9: a ffu has no point",
+                "\"airflow\"?",
+            ),
             (inject("fault = \"sensor_stuck\"\n"), "8:", "needs a point"),
-            ("[[expect]]\ntarget = \"FFU-99\"\nincident = \"Chatter\"\n".to_owned(), "6: no machine \"FFU-99\"", "FFU-0"),
-            ("[[expect]]\ntarget = \"FFU-03\"\nincident = \"Chater\"\n".to_owned(), "7: unknown variant `Chater`", "\"Chatter\"?"),
+            (
+                "[[expect]]\ntarget = \"FFU-99\"\nincident = \"Chatter\"\n".to_owned(),
+                "6: no machine \"FFU-99\"",
+                "FFU-0",
+            ),
+            (
+                "[[expect]]\ntarget = \"FFU-03\"\nincident = \"Chater\"\n".to_owned(),
+                "7: unknown variant `Chater`",
+                "\"Chatter\"?",
+            ),
             ("[[expect]]\ntarget = \"FFU-03\"\n".to_owned(), "6:", "needs incident"),
             ("[[forbid]]\ntarget = \"FFU-03\"\n".to_owned(), "6:", "a forbid needs"),
         ];

@@ -70,18 +70,37 @@ impl Drop for Program {
 
 /// Runs a scenario live, `pace` fab seconds a second. Times are those of the sentinel's own clock, which starts a moment
 /// after the twin's.
-pub fn run(path: &Path, scenario: &Scenario, site: &Site, seed: Option<u64>, pace: f64) -> anyhow::Result<Outcome> {
+pub fn run(
+    path: &Path,
+    scenario: &Scenario,
+    site: &Site,
+    seed: Option<u64>,
+    pace: f64,
+) -> anyhow::Result<Outcome> {
     let part = scenario.part_of(site);
     if let Some(m) = part.machines.iter().find(|m| m.address.is_none()) {
         bail!("{} has no endpoint yet: tier live takes machines that are served", m.name);
     }
     ensure!(scenario.operators.is_empty(), "operators need a hub: tier live has none yet");
-    ensure!(!scenario.machines.is_empty(), "tier live needs machines = [..]: not every machine is served yet");
+    ensure!(
+        !scenario.machines.is_empty(),
+        "tier live needs machines = [..]: not every machine is served yet"
+    );
     let seed = seed.unwrap_or(scenario.seed);
     let file = path.to_str().context("the path is not UTF-8")?;
     let (seed_text, pace_text) = (seed.to_string(), pace.to_string());
     let twin = Program::start(&[
-        "serve", "--scenario", file, "--seed", &seed_text, "--pace", &pace_text, "--port", "0", "--once", "--json",
+        "serve",
+        "--scenario",
+        file,
+        "--seed",
+        &seed_text,
+        "--pace",
+        &pace_text,
+        "--port",
+        "0",
+        "--once",
+        "--json",
         "--until-stdin-closes",
     ])?;
     let first = twin.lines.recv_timeout(FIRST_WORD).context("aegis serve says nothing")?;
@@ -103,7 +122,13 @@ pub fn run(path: &Path, scenario: &Scenario, site: &Site, seed: Option<u64>, pac
     })
 }
 
-fn watch(dir: &Path, served: &Site, scenario: &Scenario, pace: f64, twin: Program) -> anyhow::Result<Vec<Event>> {
+fn watch(
+    dir: &Path,
+    served: &Site,
+    scenario: &Scenario,
+    pace: f64,
+    twin: Program,
+) -> anyhow::Result<Vec<Event>> {
     let config = dir.join("sentinel.toml");
     std::fs::write(&config, sentinel_config(served, pace, "state"))?;
     let config = config.to_str().context("the path is not UTF-8")?;
@@ -121,7 +146,8 @@ fn watch(dir: &Path, served: &Site, scenario: &Scenario, pace: f64, twin: Progra
     }
     // The link is lost when the twin ends: that belongs to the end of the run, not to the scenario.
     let end = aegis_models::Time::ZERO.after(scenario.duration.0);
-    events.retain(|e| !(e.source == Source::Sentinel && e.time >= end) && !matches!(e.body, Body::Link { .. }));
+    events
+        .retain(|e| !(e.source == Source::Sentinel && e.time >= end) && !matches!(e.body, Body::Link { .. }));
     events.sort_by_key(Event::key);
     Ok(events)
 }

@@ -50,7 +50,8 @@ pub fn about(dir: &Path) -> Result<About, ReplayError> {
 pub fn replay(dir: &Path) -> Result<Replay, ReplayError> {
     let about = about(dir)?;
     let machines: Vec<_> = machine_configs(&about.site).into_iter().map(|m| (m.name, m.profile)).collect();
-    let mut frames = Ordered { frames: Frames::open(dir, &machines)?, chunk: Vec::new().into_iter().peekable() };
+    let mut frames =
+        Ordered { frames: Frames::open(dir, &machines)?, chunk: Vec::new().into_iter().peekable() };
     let said: Vec<(u64, Time, Input)> = read_lines(&dir.join("inputs.jsonl"))?;
     let mut said = said.into_iter().peekable();
     let told: Vec<Event> = read_lines(&dir.join("events.jsonl"))?;

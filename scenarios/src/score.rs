@@ -90,7 +90,8 @@ pub fn score(scenario: &Scenario, site: &Site, events: &[Event], undefended: u32
         let kind = site.find(target).map_or("", |m| site.machine(m).kind.as_str());
         let right = right_threats(kind, inject.fault.get_ref());
         let onset = Time::ZERO.after(inject.onset.0);
-        let mine: Vec<&Incident> = all.iter().filter(|i| i.machine == *target && i.last_seen >= onset).collect();
+        let mine: Vec<&Incident> =
+            all.iter().filter(|i| i.machine == *target && i.last_seen >= onset).collect();
         total.faults += 1;
         match mine.iter().find(|i| right.contains(&i.threat.kind)) {
             Some(i) => {
@@ -122,7 +123,12 @@ pub fn score(scenario: &Scenario, site: &Site, events: &[Event], undefended: u32
 
 /// The zones that the policy gives to the incident's threat on a machine in order. RED is never wrong by being careful
 /// when an answer was tried in vain, so that it is right beside the policy's own.
-fn allowed(site: &Site, machines: &[aegis_sentinel::MachineConfig], ix: MachineIx, i: &Incident) -> Vec<Zone> {
+fn allowed(
+    site: &Site,
+    machines: &[aegis_sentinel::MachineConfig],
+    ix: MachineIx,
+    i: &Incident,
+) -> Vec<Zone> {
     let profile = &machines[usize::from(ix.0)].profile;
     debug_assert_eq!(site.machine(ix).name, machines[usize::from(ix.0)].name);
     let nominal: Vec<Option<f64>> = profile.points.iter().map(|p| p.nominal).collect();

@@ -1,8 +1,8 @@
 //! The timeline for a terminal: events in words, with a colour for each sort.
 
+use aegis_models::Zone;
 use aegis_models::event::words::{Words, words};
 use aegis_models::event::{Body, Event};
-use aegis_models::Zone;
 use anstyle::{AnsiColor, Style};
 
 const DIM: Style = Style::new().dimmed();

@@ -57,7 +57,11 @@ impl SensorFault {
     pub const ALL: [(&'static str, SensorFault, &'static str); 4] = [
         ("sensor_stuck", SensorFault::Stuck, "the instrument shows the value of the onset for ever"),
         ("sensor_bias", SensorFault::Bias, "the instrument shows `magnitude` [the point's unit] too much"),
-        ("sensor_drift", SensorFault::Drift, "the instrument's error grows over `ramp` to `magnitude` [the point's unit]"),
+        (
+            "sensor_drift",
+            SensorFault::Drift,
+            "the instrument's error grows over `ramp` to `magnitude` [the point's unit]",
+        ),
         ("sensor_dropout", SensorFault::Dropout, "the instrument shows nothing: its quality is bad"),
     ];
 

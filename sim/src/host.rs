@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aegis_adapters::modbus::binding::Binding;
 use aegis_adapters::modbus::RegisterMap;
+use aegis_adapters::modbus::binding::Binding;
 use aegis_adapters::modbus::serve::{ServeOptions, serve};
 use aegis_adapters::modbus::server::Units;
 use aegis_models::{Command, CommandId, Event, MachineIx, Site, Time};
@@ -56,10 +56,12 @@ impl Host {
         let mut servers = JoinSet::new();
         for (i, entry) in site.machines.iter_mut().enumerate() {
             let machine = MachineIx(i as u16);
-            let (Some(address), Ok(binding)) = (&mut entry.address, Binding::new(twin.profile(machine))) else {
+            let (Some(address), Ok(binding)) = (&mut entry.address, Binding::new(twin.profile(machine)))
+            else {
                 continue;
             };
-            let fail = |source| ServeError::Listen { machine: entry.name.clone(), address: address.clone(), source };
+            let fail =
+                |source| ServeError::Listen { machine: entry.name.clone(), address: address.clone(), source };
             let listener = TcpListener::bind(address.as_str()).await.map_err(fail)?;
             let bound = listener.local_addr().map_err(fail)?;
             *address = bound.to_string();

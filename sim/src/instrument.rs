@@ -27,7 +27,12 @@ impl Instruments {
     /// Instruments with their own stream; without noise they only quantise.
     pub fn new(profile: &Profile, rng: Rng, noise: bool) -> Instruments {
         let none = |i| Sample { point: PointIx(i as u16), value: 0.0, quality: Quality::Bad };
-        Instruments { rng, noise, readings: (0..profile.points.len()).map(none).collect(), faults: Vec::new() }
+        Instruments {
+            rng,
+            noise,
+            readings: (0..profile.points.len()).map(none).collect(),
+            faults: Vec::new(),
+        }
     }
 
     /// Sets the present size of the fault that stands at `plan`; none ends it.

@@ -122,8 +122,11 @@ impl Recorder {
             File::create(&path).map_err(io(&path))
         };
         let run = dir.join("run.json");
-        let about = serde_json::to_vec_pretty(about)
-            .map_err(|source| BadRecording::Json { path: run.clone(), line: 1, source })?;
+        let about = serde_json::to_vec_pretty(about).map_err(|source| BadRecording::Json {
+            path: run.clone(),
+            line: 1,
+            source,
+        })?;
         fs::write(&run, about).map_err(io(&run))?;
         let path = dir.join("samples.parquet");
         let level = ZstdLevel::try_new(3).map_err(parquet(&path))?;
@@ -221,8 +224,11 @@ impl Recorder {
 }
 
 fn write_line(out: &mut BufWriter<File>, path: &Path, value: &impl Serialize) -> Result<(), BadRecording> {
-    serde_json::to_writer(&mut *out, value)
-        .map_err(|source| BadRecording::Json { path: path.to_owned(), line: 0, source })?;
+    serde_json::to_writer(&mut *out, value).map_err(|source| BadRecording::Json {
+        path: path.to_owned(),
+        line: 0,
+        source,
+    })?;
     out.write_all(b"\n").map_err(io(path))
 }
 
@@ -232,8 +238,11 @@ pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, BadRecordi
     let mut all = Vec::new();
     for (i, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(io(path))?;
-        let value = serde_json::from_str(&line)
-            .map_err(|source| BadRecording::Json { path: path.to_owned(), line: i + 1, source })?;
+        let value = serde_json::from_str(&line).map_err(|source| BadRecording::Json {
+            path: path.to_owned(),
+            line: i + 1,
+            source,
+        })?;
         all.push(value);
     }
     Ok(all)
@@ -291,7 +300,12 @@ impl Frames {
         })
     }
 
-    fn take_row(&mut self, c: &Columns, row: usize, frames: &mut Vec<(u64, Frame)>) -> Result<(), BadRecording> {
+    fn take_row(
+        &mut self,
+        c: &Columns,
+        row: usize,
+        frames: &mut Vec<(u64, Frame)>,
+    ) -> Result<(), BadRecording> {
         let text = |b: &ByteArray| String::from_utf8_lossy(b.data()).into_owned();
         let unknown = || BadRecording::Unknown {
             path: self.path.clone(),

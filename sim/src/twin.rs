@@ -252,7 +252,8 @@ impl Twin {
 impl Unit {
     /// What the instruments show at this tick, if anything is due.
     fn frame(&mut self, time: Time, machine: MachineIx, tick: u64) -> Option<Frame> {
-        let due: usize = self.schedule.iter().filter(|(every, _)| tick % every == 0).map(|(_, p)| p.len()).sum();
+        let due: usize =
+            self.schedule.iter().filter(|(every, _)| tick % every == 0).map(|(_, p)| p.len()).sum();
         if due == 0 && self.image.records.is_empty() {
             return None;
         }

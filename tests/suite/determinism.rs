@@ -64,7 +64,8 @@ fn a_replay_makes_the_recorded_events_again() {
     // A recording that was tampered with is found out.
     let events = dir.path().join("filter-clog/events.jsonl");
     let text = std::fs::read_to_string(&events).expect("the events can be read");
-    std::fs::write(&events, text.replacen("filter-loading", "filter-lauding", 1)).expect("they can be written");
+    std::fs::write(&events, text.replacen("filter-loading", "filter-lauding", 1))
+        .expect("they can be written");
     assert_eq!(aegis(&["replay", &format!("{place}/filter-clog")]).status.code(), Some(1));
 }
 

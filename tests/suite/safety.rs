@@ -15,7 +15,8 @@ use aegis_models::{
 };
 use aegis_sentinel::approval::Answer;
 use aegis_sentinel::{
-    Agent, AgentConfig, Input, MachineConfig, Output, Policy, SignedAnswer, SigningKey, Snapshot, Stop, WriteOutcome,
+    Agent, AgentConfig, Input, MachineConfig, Output, Policy, SignedAnswer, SigningKey, Snapshot, Stop,
+    WriteOutcome,
 };
 use proptest::prelude::*;
 
@@ -293,7 +294,12 @@ impl Rig {
         let values = [state, level(0), level(1), level(2), effect, self.sp[0], self.sp[1], self.run];
         let quality = if self.spoiled { Quality::Bad } else { Quality::Good };
         let sample = |(i, value): (usize, &f64)| Sample { point: PointIx(i as u16), value: *value, quality };
-        Frame { time, machine: MachineIx(0), samples: values.iter().enumerate().map(sample).collect(), records: vec![] }
+        Frame {
+            time,
+            machine: MachineIx(0),
+            samples: values.iter().enumerate().map(sample).collect(),
+            records: vec![],
+        }
     }
 
     fn write(&mut self, c: &Command) -> WriteOutcome {
@@ -335,6 +341,7 @@ struct Story {
     // What the oracle knows, from what it told the agent and from what the agent told the world.
     last_good: Time,
     link_up: bool,
+    confused: bool,
     zones: BTreeMap<String, Zone>,
     green: BTreeSet<String>,
     proposals: Vec<Proposal>,
@@ -368,6 +375,7 @@ impl Story {
             silent: false,
             last_good: now,
             link_up: true,
+            confused: false,
             zones: BTreeMap::new(),
             green: BTreeSet::new(),
             proposals: vec![],
@@ -469,7 +477,7 @@ impl Story {
         // 4: nothing on unknown, stale or contradictory input.
         assert!(self.link_up, "{c:?} with the link down");
         assert!(self.now.since(self.last_good) <= Duration::from_secs(7), "{c:?} on stale values");
-        assert!(!self.rig.confused, "{c:?} while the machine is in an unknown state");
+        assert!(!self.confused, "{c:?} while the machine is in an unknown state");
         // 3: envelope, cumulative bound, rate limit.
         let (low, high) = if c.point == "sp_green" { (90.0, 110.0) } else { (60.0, 110.0) };
         assert!((low..=high).contains(&c.value), "{c:?} outside its envelope");
@@ -500,6 +508,7 @@ impl Story {
         let frame = self.rig.frame(self.now, noise);
         if !self.rig.spoiled {
             self.last_good = self.now;
+            self.confused = self.rig.confused;
         }
         self.say(Input::Frame(frame));
     }
@@ -533,8 +542,8 @@ impl Story {
         }
         let signed = signer.sign_answer(answer);
         let in_time = self.now < proposal.expires && proposal.nonce.boot == self.boot;
-        let fresh = !self.answered.iter().any(|a| a.answer.nonce == proposal.nonce && a.answer.approve);
-        if forgery == Forgery::None && approve && in_time && fresh {
+        // A second yes to the same proposal is harmless: no command leaves twice, whoever asks.
+        if forgery == Forgery::None && approve && in_time {
             self.approved.insert(proposal.nonce, proposal);
         }
         self.answered.push(signed.clone());
@@ -570,7 +579,8 @@ impl Story {
         self.approved.clear();
         self.stops_allowed = 0;
         // An incident of the last seconds may be unknown to the snapshot; whatever is open is told again.
-        let agent = Agent::restore(config(self.boot), self.saved.clone(), self.now).expect("its own snapshot");
+        let agent =
+            Agent::restore(config(self.boot), self.saved.clone(), self.now).expect("its own snapshot");
         self.agent = agent;
         self.zones.clear();
         self.link_up = true;
@@ -648,12 +658,18 @@ fn plain_stories_write_in_every_way_they_may() {
     let (writes, _, rig) =
         told(&[show(false, true, false), Op::Wait(19), Op::Answer(Forgery::None, true), Op::Wait(19)]);
     assert!(writes == 1 && rig.sp[1] == 75.0, "an approval lets it act");
-    let (writes, rollbacks, rig) =
-        told(&[Op::Device(Device::WithoutEffect), show(true, false, false), Op::Wait(19), Op::Wait(19), Op::Wait(19)]);
+    let (writes, rollbacks, rig) = told(&[
+        Op::Device(Device::WithoutEffect),
+        show(true, false, false),
+        Op::Wait(19),
+        Op::Wait(19),
+        Op::Wait(19),
+    ]);
     assert!(writes == 2 && rollbacks == 1 && rig.sp[0] == 100.0, "without effect it is taken back");
     let (writes, ..) = told(&[show(true, true, true), Op::Wait(19), Op::Wait(19)]);
     assert_eq!(writes, 0, "RED touches nothing");
-    let (writes, _, rig) = told(&[show(false, false, true), Op::Wait(19), Op::Stop(Forgery::None), Op::Wait(2)]);
+    let (writes, _, rig) =
+        told(&[show(false, false, true), Op::Wait(19), Op::Stop(Forgery::None), Op::Wait(2)]);
     assert!(writes == 1 && rig.run == 0.0, "a person's own stop passes in RED");
 }
 

@@ -10,7 +10,8 @@ use crate::support::{aegis, root, stdout_of};
 
 fn library() -> Vec<std::path::PathBuf> {
     fn collect(dir: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
-        let mut entries: Vec<_> = std::fs::read_dir(dir).expect("readable").map(|e| e.expect("readable").path()).collect();
+        let mut entries: Vec<_> =
+            std::fs::read_dir(dir).expect("readable").map(|e| e.expect("readable").path()).collect();
         entries.sort();
         for path in entries {
             if path.is_dir() { collect(&path, found) } else { found.push(path) }
@@ -36,7 +37,11 @@ fn every_scenario_meets_its_expectations_and_its_timeline_is_held() {
         assert!(unmet.is_empty(), "{}: {unmet:#?}", relative.display());
         let told = outcome.events.iter().filter(|e| !matches!(e.body, Body::Watching { .. }));
         let text: String = told.map(|e| strip(&timeline::line(e)) + "\n").collect();
-        let name = relative.with_extension("").to_string_lossy().replace("scenarios/library/", "").replace('/', "__");
+        let name = relative
+            .with_extension("")
+            .to_string_lossy()
+            .replace("scenarios/library/", "")
+            .replace('/', "__");
         insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(name, text);
         });
@@ -58,7 +63,8 @@ fn strip(line: &str) -> String {
 fn a_bad_file_is_exit_2_with_file_and_line() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("bad.toml");
-    std::fs::write(&file, "title = \"x\"\nwhy = \"y\"\nseed = 1\nduration = \"1m\"\ncolour = 3\n").expect("written");
+    std::fs::write(&file, "title = \"x\"\nwhy = \"y\"\nseed = 1\nduration = \"1m\"\ncolour = 3\n")
+        .expect("written");
     let output = aegis(&["run", &file.to_string_lossy()]);
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -82,9 +88,18 @@ fn a_failed_expectation_is_exit_1_with_the_command_that_replays_it() {
 
 #[test]
 fn schemas_are_json_and_name_their_fields() {
-    for (what, field) in [("scenario", "inject"), ("profile", "signature"), ("site", "bay"), ("policy", "row"), ("event", "time")] {
+    for (what, field) in [
+        ("scenario", "inject"),
+        ("profile", "signature"),
+        ("site", "bay"),
+        ("policy", "row"),
+        ("event", "time"),
+    ] {
         let text = stdout_of(&aegis(&["schema", what]));
         let schema: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        assert!(schema["properties"].get(field).is_some() || text.contains(&format!("\"{field}\"")), "{what}");
+        assert!(
+            schema["properties"].get(field).is_some() || text.contains(&format!("\"{field}\"")),
+            "{what}"
+        );
     }
 }

@@ -13,7 +13,11 @@ pub fn aegis_path() -> PathBuf {
     let exe = std::env::current_exe().expect("a running test has a path");
     let dir = exe.parent().and_then(Path::parent).expect("target/PROFILE/deps/test");
     let path = dir.join("aegis");
-    assert!(path.exists(), "{} is not built: run tests/run, or cargo build --workspace first", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run tests/run, or cargo build --workspace first",
+        path.display()
+    );
     path
 }
 

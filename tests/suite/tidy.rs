@@ -15,7 +15,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("sentinel/core", &["models/base"]),
     ("sentinel/edge", &["sentinel/core", "adapters", "models/base"]),
     ("scenarios", &["models/base", "models/plant", "adapters", "sim", "sentinel/core", "sentinel/edge"]),
-    ("tests", &["models/base", "models/plant", "adapters", "sim", "sentinel/core", "sentinel/edge", "scenarios"]),
+    (
+        "tests",
+        &["models/base", "models/plant", "adapters", "sim", "sentinel/core", "sentinel/edge", "scenarios"],
+    ),
 ];
 
 /// Crates that are functions of their inputs alone.
@@ -23,7 +26,16 @@ const PURE: &[&str] = &["models/base", "models/plant", "sentinel/core"];
 
 /// What a pure crate may depend on outside the house.
 const PURE_MAY_USE: &[&str] = &[
-    "ed25519-dalek", "libm", "rand_core", "rand_distr", "rand_xoshiro", "schemars", "serde", "serde_json", "thiserror", "toml",
+    "ed25519-dalek",
+    "libm",
+    "rand_core",
+    "rand_distr",
+    "rand_xoshiro",
+    "schemars",
+    "serde",
+    "serde_json",
+    "thiserror",
+    "toml",
 ];
 
 /// Third-party crates that live in one room.
@@ -37,8 +49,19 @@ const ONE_ROOM: &[(&str, &[&str])] = &[
 
 /// What stands at the top, and nothing else.
 const TOP: &[&str] = &[
-    "Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "sim", "sentinel", "scenarios",
-    "models", "adapters", "viz", "tests",
+    "Cargo.toml",
+    "Cargo.lock",
+    "LICENSE",
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "sim",
+    "sentinel",
+    "scenarios",
+    "models",
+    "adapters",
+    "viz",
+    "tests",
 ];
 
 /// Folder of each package, its normal and build dependencies by name.
@@ -80,10 +103,16 @@ fn nobody_knows_whom_it_must_not() {
     let folder_of: BTreeMap<&str, &str> =
         manifests.iter().map(|(f, (name, _))| (name.as_str(), f.as_str())).collect();
     for (folder, (_, depends)) in &manifests {
-        let (_, may) = MAY_KNOW.iter().find(|(f, _)| f == folder).unwrap_or_else(|| panic!("{folder} is no room of the design"));
+        let (_, may) = MAY_KNOW
+            .iter()
+            .find(|(f, _)| f == folder)
+            .unwrap_or_else(|| panic!("{folder} is no room of the design"));
         for name in depends {
             if let Some(target) = folder_of.get(name.as_str()) {
-                assert!(may.contains(target), "{folder} must not know {target}: see ARCHITECTURE.md, who may know whom");
+                assert!(
+                    may.contains(target),
+                    "{folder} must not know {target}: see ARCHITECTURE.md, who may know whom"
+                );
             }
         }
     }
@@ -112,12 +141,16 @@ fn third_parties_stay_in_their_rooms() {
 #[test]
 fn versions_stand_once() {
     for (folder, _) in MAY_KNOW {
-        let text = fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("the manifest can be read");
+        let text =
+            fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("the manifest can be read");
         let manifest: toml::Table = text.parse().expect("the manifest is TOML");
         for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
             for (name, value) in manifest.get(section).and_then(|s| s.as_table()).into_iter().flatten() {
                 let inherits = value.get("workspace").and_then(|w| w.as_bool()) == Some(true);
-                assert!(inherits, "{folder}: {name} states a version; it belongs to the root's workspace.dependencies");
+                assert!(
+                    inherits,
+                    "{folder}: {name} states a version; it belongs to the root's workspace.dependencies"
+                );
             }
         }
     }
@@ -126,8 +159,20 @@ fn versions_stand_once() {
 #[test]
 fn pure_crates_touch_nothing() {
     let banned = [
-        "std::fs", "std::net", "std::env", "std::thread", "std::process", "std::io", "Instant", "SystemTime", "HashMap",
-        "HashSet", "tokio", "println!", "eprintln!", "unsafe ",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::thread",
+        "std::process",
+        "std::io",
+        "Instant",
+        "SystemTime",
+        "HashMap",
+        "HashSet",
+        "tokio",
+        "println!",
+        "eprintln!",
+        "unsafe ",
     ];
     for crate_dir in PURE {
         let mut files = Vec::new();
@@ -162,7 +207,13 @@ fn the_os_clock_is_read_in_one_file_of_each_shell() {
 
 #[test]
 fn nothing_unfinished_is_left() {
-    let marks = [["to", "do!("].concat(), ["unimplement", "ed!("].concat(), ["#[ig", "nore"].concat(), ["db", "g!("].concat(), ["FIX", "ME"].concat()];
+    let marks = [
+        ["to", "do!("].concat(),
+        ["unimplement", "ed!("].concat(),
+        ["#[ig", "nore"].concat(),
+        ["db", "g!("].concat(),
+        ["FIX", "ME"].concat(),
+    ];
     let mut files = Vec::new();
     for ending in ["rs", "py", "toml", "md"] {
         sources(&root(), ending, &mut files);
@@ -179,6 +230,9 @@ fn nothing_unfinished_is_left() {
 fn the_top_level_is_fixed() {
     for entry in fs::read_dir(root()).expect("the root can be read") {
         let name = entry.expect("the entry can be read").file_name().to_string_lossy().into_owned();
-        assert!(name.starts_with('.') || name == "target" || TOP.contains(&name.as_str()), "{name} has no place at the top");
+        assert!(
+            name.starts_with('.') || name == "target" || TOP.contains(&name.as_str()),
+            "{name} has no place at the top"
+        );
     }
 }

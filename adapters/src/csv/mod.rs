@@ -52,7 +52,7 @@ pub enum BadCsv {
     TooLarge {
         /// The file.
         file: String,
-        /// The most [bytes].
+        /// The most, in bytes.
         most: u64,
     },
     /// A delimiter that separates nothing.

@@ -57,7 +57,7 @@ impl RegisterMap {
         RegisterMap { values: vec![f64::NAN; binding.points()], binding, cells, writes: VecDeque::new() }
     }
 
-    /// Shows the machine's values, one for each point of the profile in its order [the point's unit]; NaN for none.
+    /// Shows the machine's values, one for each point of the profile in its order and unit; NaN for none.
     /// Writes that the owner has not taken yet stay visible over them.
     pub fn publish(&mut self, values: &[f64]) {
         assert_eq!(values.len(), self.values.len(), "an image has a value for each point of the profile");

@@ -1,6 +1,6 @@
 //! A fan filter unit behind Modbus, and frames to ask it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use aegis_adapters::modbus::codec::{self, Header};
 use aegis_adapters::modbus::{Binding, RegisterMap, Session, Units, Verdict};
@@ -20,10 +20,14 @@ pub fn image() -> Vec<f64> {
     ffu().points.iter().map(|p| p.data.quantise(p.nominal.unwrap_or(middle(p.range)))).collect()
 }
 
+/// Made once: the property tests take one for each case.
 pub fn device() -> RegisterMap {
-    let mut map = RegisterMap::new(binding());
-    map.publish(&image());
-    map
+    static DEVICE: LazyLock<RegisterMap> = LazyLock::new(|| {
+        let mut map = RegisterMap::new(binding());
+        map.publish(&image());
+        map
+    });
+    DEVICE.clone()
 }
 
 pub fn shared() -> Arc<Mutex<RegisterMap>> {

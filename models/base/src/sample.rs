@@ -11,7 +11,9 @@ use crate::{MachineIx, Time};
 pub struct PointIx(pub u16);
 
 /// How far a value can be trusted, as OPC UA and most field protocols grade it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Quality {
     /// The device vouches for it.

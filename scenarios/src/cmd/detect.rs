@@ -10,12 +10,14 @@ use super::{MET, print};
 use crate::detect::{Baseline, detect};
 
 #[derive(clap::Args)]
-#[command(after_help = "The output has a row for each row of the recording: row, alarm (a channel is in alarm),
+#[command(
+    after_help = "The output has a row for each row of the recording: row, alarm (a channel is in alarm),
 event (an incident opens), shift (a change is declared), channel (the worst), why (in words).
 
 Examples:
   aegis detect --csv pump.csv --out verdict.csv --baseline-rows 400
-  aegis detect --csv today.csv --out verdict.csv --baseline healthy.csv --ignore batch,operator")]
+  aegis detect --csv today.csv --out verdict.csv --baseline healthy.csv --ignore batch,operator"
+)]
 pub struct Args {
     /// The recording
     #[arg(long, value_name = "FILE")]
@@ -50,7 +52,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     out.write_record(["row", "alarm", "event", "shift", "channel", "why"])?;
     for (row, v) in verdicts.iter().enumerate() {
         let flag = |b: bool| if b { "1" } else { "0" };
-        out.write_record([&row.to_string(), flag(v.alarm), flag(v.event), flag(v.shift), &v.channel, &v.why])?;
+        out.write_record([
+            &row.to_string(),
+            flag(v.alarm),
+            flag(v.event),
+            flag(v.shift),
+            &v.channel,
+            &v.why,
+        ])?;
     }
     let bytes = out.into_inner().map_err(|e| e.into_error())?;
     match &args.out {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use aegis_models::profile::{Access, DataType, ModbusTable};
+use aegis_models::profile::{Access, DataType, ModbusTable, WordOrder};
 use aegis_models::{Profile, Site};
 use serde::Serialize;
 
@@ -37,6 +37,7 @@ struct Machine {
     protocol: Option<&'static str>,
     address: Option<String>,
     unit: u8,
+    word_order: WordOrder,
     points: Vec<Point>,
 }
 
@@ -56,21 +57,21 @@ struct Point {
     address: Option<u16>,
 }
 
-/// The built-in site, with its ports moved to `port` and the following when given.
-pub fn site_at(port: Option<u16>) -> Site {
-    let mut site = Site::built_in();
-    if let Some(first) = port {
-        let served = site.machines.iter_mut().filter_map(|m| m.address.as_mut());
-        for (address, port) in served.zip(first..) {
-            *address = format!("127.0.0.1:{port}");
-        }
+/// Moves the served machines to `first` and the following ports, or each to a free one for 0.
+pub fn move_ports(site: &mut Site, first: u16) {
+    let mut port = first;
+    for address in site.machines.iter_mut().filter_map(|m| m.address.as_mut()) {
+        *address = format!("127.0.0.1:{port}");
+        port = if first == 0 { 0 } else { port.saturating_add(1) };
     }
-    site
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(args.pace > 0.0 && args.pace.is_finite(), "--pace {} must be above 0", args.pace);
-    let site = site_at(args.port);
+    let mut site = Site::built_in();
+    if let Some(port) = args.port {
+        move_ports(&mut site, port);
+    }
     let text = if args.json {
         let machines: Vec<Machine> = site.machines.iter().map(machine).collect();
         format!("{}\n", serde_json::to_string_pretty(&machines)?)
@@ -92,6 +93,7 @@ fn machine(m: &aegis_models::site::MachineEntry) -> Machine {
         protocol: m.address.as_ref().map(|_| "modbus-tcp"),
         address: m.address.clone(),
         unit: m.unit,
+        word_order: profile.modbus.word_order,
         points: profile
             .points
             .into_iter()
@@ -111,7 +113,8 @@ fn machine(m: &aegis_models::site::MachineEntry) -> Machine {
 }
 
 fn table(site: &Site) -> String {
-    let mut text = format!("{:<8} {:<12} {:<6} {:<11} {:<16} points\n", "machine", "kind", "bay", "protocol", "address");
+    let mut text =
+        format!("{:<8} {:<12} {:<6} {:<11} {:<16} points\n", "machine", "kind", "bay", "protocol", "address");
     for m in &site.machines {
         let m = machine(m);
         text += &format!(

@@ -187,7 +187,10 @@ fn run_one(args: &Args, site: &Site, job: &Job, bar: &ProgressBar) -> Result<Out
     let name = job.path.display().to_string();
     match args.tier {
         Tier::Points => {
-            let dir = args.record.as_ref().map(|d| d.join(job.path.with_extension("").file_name().unwrap_or_default()));
+            let dir = args
+                .record
+                .as_ref()
+                .map(|d| d.join(job.path.with_extension("").file_name().unwrap_or_default()));
             let progress = |share: f64| bar.set_message(format!("{name} {:.0} %", 100.0 * share));
             crate::run::run(&job.path, &job.scenario, site, args.seed, dir.as_deref(), &progress)
                 .map_err(|e| RunOneError::Run(name.clone(), e))
@@ -199,7 +202,8 @@ fn run_one(args: &Args, site: &Site, job: &Job, bar: &ProgressBar) -> Result<Out
 
 /// A bar on a terminal; nothing in a pipe.
 fn progress_bar(jobs: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {percent} % {wide_msg}").expect("the template is valid");
+    let style =
+        ProgressStyle::with_template("{bar:30} {percent} % {wide_msg}").expect("the template is valid");
     let bar = ProgressBar::with_draw_target(Some(1_000 * jobs as u64), ProgressDrawTarget::stderr());
     bar.with_style(style)
 }
@@ -221,7 +225,8 @@ fn report(outcomes: &[Outcome]) -> anyhow::Result<()> {
     for o in outcomes {
         total.add(&o.score);
         if outcomes.len() > 1 {
-            let incidents = o.events.iter().filter(|e| matches!(e.body, aegis_models::Body::IncidentOpened { .. }));
+            let incidents =
+                o.events.iter().filter(|e| matches!(e.body, aegis_models::Body::IncidentOpened { .. }));
             let latency = o.score.median_latency_s().map_or("-".to_owned(), |s| format!("{s:.0} s"));
             text += &format!(
                 "{}  {:<58} {:>3} incidents  latency {latency:>7}  {}\n",
@@ -266,7 +271,8 @@ fn summary(outcomes: &[Outcome], s: &Score) -> String {
 /// A failure prints the scenario, the seed, the commit and the one command that replays it.
 fn complain(o: &Outcome) {
     let git = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
-    let commit = git.ok().filter(|g| g.status.success()).map(|g| String::from_utf8_lossy(&g.stdout).trim().to_owned());
+    let commit =
+        git.ok().filter(|g| g.status.success()).map(|g| String::from_utf8_lossy(&g.stdout).trim().to_owned());
     anstream::eprintln!("\n{}: {}", o.scenario.display(), o.title);
     for v in o.verdicts.iter().filter(|v| !v.met) {
         anstream::eprintln!("  not met: {}\n           {}", v.asked, v.seen);

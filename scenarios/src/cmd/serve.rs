@@ -8,7 +8,7 @@ use aegis_sim::host::Host;
 use aegis_sim::{Twin, TwinOptions};
 use anyhow::Context;
 
-use super::fab::site_at;
+use super::fab::move_ports;
 use super::{MET, print};
 use crate::file::Scenario;
 use crate::timeline;
@@ -51,13 +51,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
-    let mut site = match args.port {
-        Some(0) => free_ports(),
-        port => site_at(port),
-    };
+    let mut site = Site::built_in();
     let scenario = args.scenario.as_ref().map(|path| Scenario::read(path, &site)).transpose()?;
     if let Some(s) = &scenario {
         site = s.part_of(&site);
+    }
+    if let Some(port) = args.port {
+        move_ports(&mut site, port);
     }
     let seed = Seed(args.seed.or(scenario.as_ref().map(|s| s.seed)).unwrap_or(1));
     let twin = match &scenario {
@@ -69,7 +69,8 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     print(&greeting(&args, host.site())?)?;
     let tell = |_: &Twin, truth: Vec<Event>| {
         for event in truth {
-            let line = if args.json { serde_json::to_string(&event).ok() } else { Some(timeline::line(&event)) };
+            let line =
+                if args.json { serde_json::to_string(&event).ok() } else { Some(timeline::line(&event)) };
             // A reader that has gone away must not stop the machines.
             let _ = line.map(|line| print(&format!("{line}\n")));
         }
@@ -80,14 +81,6 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         () = aegis_edge::stdin_closed(), if args.until_stdin_closes => {}
     }
     Ok(ExitCode::from(MET))
-}
-
-fn free_ports() -> Site {
-    let mut site = Site::built_in();
-    for address in site.machines.iter_mut().filter_map(|m| m.address.as_mut()) {
-        "127.0.0.1:0".clone_into(address);
-    }
-    site
 }
 
 fn greeting(args: &Args, site: &Site) -> anyhow::Result<String> {

@@ -60,8 +60,9 @@ pub fn diagnose(plan: &Plan, monitor: &Monitor, now: Time) -> Vec<Diagnosis> {
 
 /// Instruments that betray themselves: stuck, outside their range, or silent while the machine speaks.
 fn sensors(plan: &Plan, open: &mut Vec<&Symptom>) -> Vec<Diagnosis> {
-    let betrays =
-        |s: &&Symptom| matches!(s.term.direction, Direction::Stuck | Direction::OutOfRange | Direction::Stale);
+    let betrays = |s: &&Symptom| {
+        matches!(s.term.direction, Direction::Stuck | Direction::OutOfRange | Direction::Stale)
+    };
     let liars: Vec<&Symptom> = open.iter().filter(|s| betrays(s)).copied().collect();
     let mut found = Vec::new();
     for liar in liars {

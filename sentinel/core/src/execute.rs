@@ -99,12 +99,14 @@ impl Execution {
         self.deadline = now.after(ANSWER);
     }
 
-    /// The process stopped in between: whatever was under way has an unknown outcome.
-    pub fn interrupted(&mut self, now: Time) {
-        if matches!(self.phase, Phase::AwaitDurable | Phase::AwaitWritten) {
+    /// The process stopped in between. True when a write may have been under way, whose outcome is unknown now.
+    pub fn interrupted(&mut self, now: Time) -> bool {
+        let under_way = matches!(self.phase, Phase::AwaitDurable | Phase::AwaitWritten);
+        if under_way {
             self.phase = Phase::Unknown;
         }
         self.deadline = now.after(READ_BACK.max(Duration::from_secs(60)));
+        under_way
     }
 
     /// The device answered, or did not.
@@ -157,7 +159,8 @@ impl Execution {
             return None;
         };
         let change = 100.0 * (value - before) / before.abs().max(f64::MIN_POSITIVE);
-        let shows = if effect.change_pct > 0.0 { change >= effect.change_pct } else { change <= effect.change_pct };
+        let shows =
+            if effect.change_pct > 0.0 { change >= effect.change_pct } else { change <= effect.change_pct };
         shows.then(|| {
             let detail = format!("{} moved {change:+.1} %", effect.channel);
             Progress::Over(ExecutionStep::EffectVerified, detail, End::Well)
@@ -170,9 +173,11 @@ impl Execution {
             return None;
         }
         match self.phase {
-            Phase::AwaitDurable => {
-                Some(Progress::Over(ExecutionStep::Held, "the intent was not made durable".to_owned(), End::Vain))
-            }
+            Phase::AwaitDurable => Some(Progress::Over(
+                ExecutionStep::Held,
+                "the intent was not made durable".to_owned(),
+                End::Vain,
+            )),
             Phase::AwaitWritten => {
                 self.phase = Phase::Unknown;
                 self.deadline = now.after(READ_BACK);
@@ -201,7 +206,9 @@ impl Execution {
             Some(v) if (v - self.from).abs() <= self.tolerance => {
                 Progress::Over(ExecutionStep::Held, format!("still reads {v}: it was not taken"), End::Vain)
             }
-            Some(v) => Progress::Over(ExecutionStep::Held, format!("reads {v}, which nobody asked for"), End::Doubt),
+            Some(v) => {
+                Progress::Over(ExecutionStep::Held, format!("reads {v}, which nobody asked for"), End::Doubt)
+            }
             None => Progress::Over(ExecutionStep::Held, "does not read back".to_owned(), End::Doubt),
         }
     }

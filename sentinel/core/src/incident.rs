@@ -61,7 +61,13 @@ pub enum Change {
 
 impl Book {
     /// Merges what is diagnosed now. `name` makes an incident's name from its number.
-    pub fn merge(&mut self, found: Vec<Diagnosis>, machine: &str, now: Time, name: impl Fn(u64) -> String) -> Vec<Change> {
+    pub fn merge(
+        &mut self,
+        found: Vec<Diagnosis>,
+        machine: &str,
+        now: Time,
+        name: impl Fn(u64) -> String,
+    ) -> Vec<Change> {
         let mut changes = Vec::new();
         let causes: Vec<String> = found.iter().map(|d| d.threat.cause.clone()).collect();
         for t in &mut self.open {
@@ -79,7 +85,8 @@ impl Book {
             // The same channels under another name are the same fault. With more to see, the picture has become clearer;
             // with less, a fault is fading or half hidden, and keeps its name.
             let same = self.open.iter_mut().find(|t| {
-                !causes.contains(&t.incident.threat.cause) && t.channels.iter().any(|c| d.channels.contains(c))
+                !causes.contains(&t.incident.threat.cause)
+                    && t.channels.iter().any(|c| d.channels.contains(c))
             });
             if let Some(t) = same {
                 if t.would_be_clearer(&d) {
@@ -107,9 +114,10 @@ impl Book {
     }
 
     fn begin(&mut self, d: Diagnosis, machine: &str, now: Time, name: impl Fn(u64) -> String) -> Change {
-        let again = self.ended.iter().position(|i| {
-            i.threat.cause == d.threat.cause && now.since(i.last_seen) <= REOPEN + HOLD_OFF
-        });
+        let again = self
+            .ended
+            .iter()
+            .position(|i| i.threat.cause == d.threat.cause && now.since(i.last_seen) <= REOPEN + HOLD_OFF);
         let (incident, reopened) = match again {
             Some(at) => {
                 let mut i = self.ended.remove(at);

@@ -214,7 +214,10 @@ impl Monitor {
     /// Whether what it remembers fits the plan.
     pub fn fits(&self, plan: &Plan) -> bool {
         let n = plan.channels.len();
-        self.channels.len() == n && self.latest.len() == n && self.smooth.len() == n && self.last_good.len() == n
+        self.channels.len() == n
+            && self.latest.len() == n
+            && self.smooth.len() == n
+            && self.last_good.len() == n
     }
 
     /// Takes a machine's values; the channels in which a claim began are pushed to `raised`.
@@ -225,11 +228,13 @@ impl Monitor {
         self.take_setpoints(plan, frame);
         // A machine that was told to stop is not a machine that fails: only its instruments are still looked at.
         let stopped = plan.stopped_by.is_some_and(|(p, v)| {
-            let told = frame.samples.iter().find(|s| s.point == p && s.quality == Quality::Good).map(|s| s.value);
+            let told =
+                frame.samples.iter().find(|s| s.point == p && s.quality == Quality::Good).map(|s| s.value);
             told.or(self.latest[usize::from(p.0)]) == Some(v)
         });
-        let settling =
-            stopped || self.regime_point_unknown(plan) || self.changed.is_some_and(|t| now.since(t) < plan.settle);
+        let settling = stopped
+            || self.regime_point_unknown(plan)
+            || self.changed.is_some_and(|t| now.since(t) < plan.settle);
         let regime = self.regime.unwrap_or(0);
         for s in &frame.samples {
             let i = usize::from(s.point.0);
@@ -312,7 +317,8 @@ impl Monitor {
 
     /// The process restarts after a stop: nothing is stale before it had time to come again.
     pub fn resume(&mut self, now: Time) {
-        for t in self.last_good.iter_mut().chain([&mut self.last_good_frame, &mut self.last_frame]).flatten() {
+        for t in self.last_good.iter_mut().chain([&mut self.last_good_frame, &mut self.last_frame]).flatten()
+        {
             *t = now;
         }
         self.channels.iter_mut().for_each(Channel::regime_changed);
@@ -324,7 +330,9 @@ impl Monitor {
 
     fn take_regime(&mut self, plan: &Plan, frame: &Frame) {
         let Some(point) = plan.regime_point else { return };
-        let Some(s) = frame.samples.iter().find(|s| s.point == point && s.quality == Quality::Good) else { return };
+        let Some(s) = frame.samples.iter().find(|s| s.point == point && s.quality == Quality::Good) else {
+            return;
+        };
         let told = s.value as u16;
         self.unknown_regime = f64::from(told) != s.value || !plan.regimes.contains(&told);
         if !self.unknown_regime && self.regime != Some(told) {
@@ -336,7 +344,9 @@ impl Monitor {
 
     /// A machine that is told something else moves for a while: that is no fault, whoever told it.
     fn take_setpoints(&mut self, plan: &Plan, frame: &Frame) {
-        for s in frame.samples.iter().filter(|s| s.quality == Quality::Good && plan.setpoints.contains(&s.point)) {
+        for s in
+            frame.samples.iter().filter(|s| s.quality == Quality::Good && plan.setpoints.contains(&s.point))
+        {
             if self.latest[usize::from(s.point.0)].is_some_and(|before| before != s.value) {
                 self.changed = Some(frame.time);
                 self.channels.iter_mut().for_each(Channel::regime_changed);
@@ -361,8 +371,7 @@ impl Monitor {
             self.latest[i] = value;
             let Some(x) = value else { continue };
             self.take(i, x);
-            if self.channels[i].observe(&plan.channels[i], regime, now, x)
-            {
+            if self.channels[i].observe(&plan.channels[i], regime, now, x) {
                 raised.push(i);
             }
         }

@@ -2,8 +2,8 @@
 //!
 //! [`SafetyCircuit::decide`] knows no error: whatever is unknown, stale, contradictory or outside the policy is RED.
 
-use aegis_models::profile::{CommandSpec, Profile};
 use aegis_models::action::SetPoint;
+use aegis_models::profile::{CommandSpec, Profile};
 use aegis_models::{Action, ActionKind, Severity, Span, Threat, ThreatKind, Zone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -237,11 +237,15 @@ enum Step {
 
 /// The bounded next value of a set-point: cumulative against nominal, inside the profile's envelope.
 fn step(rule: &WriteRule, m: &MachineState<'_>) -> Step {
-    let Some(ix) = m.profile.point_ix(&rule.point) else { return Step::Doubt("the machine has no such set-point") };
+    let Some(ix) = m.profile.point_ix(&rule.point) else {
+        return Step::Doubt("the machine has no such set-point");
+    };
     let Some(command) = m.profile.command(&rule.point) else {
         return Step::Doubt("the profile allows no write to that set-point");
     };
-    let Some(nominal) = m.profile.point(ix).nominal else { return Step::Doubt("the set-point has no nominal") };
+    let Some(nominal) = m.profile.point(ix).nominal else {
+        return Step::Doubt("the set-point has no nominal");
+    };
     let Some(from) = m.latest.get(usize::from(ix.0)).copied().flatten() else {
         return Step::Doubt("the set-point's present value is unknown");
     };

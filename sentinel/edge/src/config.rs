@@ -126,7 +126,10 @@ impl Config {
         let name = path.display();
         ensure!(!file.agent.is_empty(), "{name}: agent must have a name");
         let rate = file.clock_rate;
-        ensure!(rate.is_finite() && rate > 0.0, "{name}: clock_rate = {rate} must be above 0; 1 is real equipment");
+        ensure!(
+            rate.is_finite() && rate > 0.0,
+            "{name}: clock_rate = {rate} must be above 0; 1 is real equipment"
+        );
         ensure!(!file.equipment.is_empty(), "{name}: there is no [[equipment]] to watch");
         let policy = match &file.policy {
             None => Policy::built_in(),
@@ -193,7 +196,8 @@ fn protocol_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Resu
 /// `host:port`; the name is looked up at each connection, so that equipment may move.
 fn address_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<String> {
     let text = e.address.get_ref();
-    let valid = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let valid =
+        text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     ensure!(valid, "{}: address {text:?}: host:port would be right", at(e.address.span().start));
     Ok(text.clone())
 }
@@ -242,8 +246,16 @@ mod tests {
         for (from, to, what) in [
             ("state_dir", "statedir", "sentinel.toml:2: statedir is unknown; did you mean \"state_dir\"?"),
             ("\"ffu\"", "\"fu\"", "sentinel.toml:5: kind \"fu\" is unknown; did you mean \"ffu\"?"),
-            ("modbus-tcp", "modbus", "sentinel.toml:6: protocol \"modbus\" is unknown; did you mean \"modbus-tcp\"?"),
-            ("127.0.0.1:5021", "127.0.0.1", "sentinel.toml:7: address \"127.0.0.1\": host:port would be right"),
+            (
+                "modbus-tcp",
+                "modbus",
+                "sentinel.toml:6: protocol \"modbus\" is unknown; did you mean \"modbus-tcp\"?",
+            ),
+            (
+                "127.0.0.1:5021",
+                "127.0.0.1",
+                "sentinel.toml:7: address \"127.0.0.1\": host:port would be right",
+            ),
             ("agent = \"a\"", "agent = \"a\"\nclock_rate = 0.0", "clock_rate = 0 must be above 0"),
             ("agent = \"a\"", "agent = \"a\"\napproval_key = \"12\"", "64 hexadecimal digits"),
         ] {

@@ -139,14 +139,18 @@ fn repair(log: &mut File) -> anyhow::Result<u64> {
     let last = text[..whole].split(|b| *b == b'\n').rfind(|line| !line.is_empty());
     Ok(match last {
         None => 0,
-        Some(line) => serde_json::from_slice::<Event>(line).context("events.jsonl: the last line is no event")?.seq,
+        Some(line) => {
+            serde_json::from_slice::<Event>(line).context("events.jsonl: the last line is no event")?.seq
+        }
     })
 }
 
 fn count_start(dir: &Path) -> anyhow::Result<u64> {
     let path = dir.join("starts");
     let before = match fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().with_context(|| format!("{}: {text:?} is no number", path.display()))?,
+        Ok(text) => {
+            text.trim().parse().with_context(|| format!("{}: {text:?} is no number", path.display()))?
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
         Err(e) => return Err(e.into()),
     };
@@ -178,7 +182,10 @@ mod tests {
     fn agent() -> Agent {
         let profile = std::sync::Arc::new(Profile::built_in("ffu").unwrap());
         let machines = vec![MachineConfig { name: "FFU-01".into(), profile }];
-        Agent::new(AgentConfig { name: "a".into(), boot: 1, key: None, policy: Policy::built_in(), machines }, Time::ZERO)
+        Agent::new(
+            AgentConfig { name: "a".into(), boot: 1, key: None, policy: Policy::built_in(), machines },
+            Time::ZERO,
+        )
     }
 
     fn event(seq: u64) -> Event {

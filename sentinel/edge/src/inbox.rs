@@ -29,7 +29,8 @@ fn take_one(dir: &Path, path: &Path) -> Option<Input> {
             fs::remove_file(path).ok().map(|()| input)
         }
         other => {
-            let why = other.map_or_else(|e| e.to_string(), |_| "only answer, stop and acknowledge count".to_owned());
+            let why = other
+                .map_or_else(|e| e.to_string(), |_| "only answer, stop and acknowledge count".to_owned());
             eprintln!("aegis-sentinel: {}: {why}", path.display());
             let aside = dir.join("refused");
             let moved = fs::create_dir_all(&aside)

@@ -54,8 +54,13 @@ pub async fn run(config: Config, voice: Voice, until_stdin_closes: bool) -> anyh
         .map(|e| MachineConfig { name: e.name.clone(), profile: std::sync::Arc::clone(&e.profile) })
         .collect();
     let names = machines.iter().map(|m| (m.name.clone(), std::sync::Arc::clone(&m.profile))).collect();
-    let agent_config =
-        AgentConfig { name: config.agent, boot: found.boot, key: config.key, policy: config.policy, machines };
+    let agent_config = AgentConfig {
+        name: config.agent,
+        boot: found.boot,
+        key: config.key,
+        policy: config.policy,
+        machines,
+    };
     let rate = config.clock_rate;
     let (clock, mut agent) = match found.snapshot {
         None => {
@@ -64,9 +69,8 @@ pub async fn run(config: Config, voice: Voice, until_stdin_closes: bool) -> anyh
         }
         Some((snapshot, gap)) => {
             let clock = Clock::start(snapshot.time.after(gap.mul_f64(rate)), rate);
-            let agent = Agent::restore(agent_config, snapshot, clock.now()).with_context(|| {
-                format!("{}", config.state_dir.join("snapshot.json").display())
-            })?;
+            let agent = Agent::restore(agent_config, snapshot, clock.now())
+                .with_context(|| format!("{}", config.state_dir.join("snapshot.json").display()))?;
             (clock, agent)
         }
     };
@@ -96,6 +100,8 @@ impl Shell {
         let mut stop = std::pin::pin!(told_to_stop(until_stdin_closes));
         loop {
             tokio::select! {
+                // Values that have come are taken before anybody asks whether they are late.
+                biased;
                 () = &mut stop => return,
                 Some(message) = from_links.recv() => self.take(message),
                 _ = settle.tick() => {
@@ -145,11 +151,16 @@ impl Shell {
                     let found = self.machines.iter().position(|(n, _)| *n == command.machine);
                     let order = found.and_then(|i| {
                         let point = self.machines[i].1.point_ix(&command.point)?;
-                        self.orders[i].try_send(WriteOrder { id: command.id, point, value: command.value }).ok()
+                        self.orders[i]
+                            .try_send(WriteOrder { id: command.id, point, value: command.value })
+                            .ok()
                     });
                     if order.is_none() {
                         let reason = "the link takes no orders: nothing was sent".to_owned();
-                        self.handle(Input::Written { id: command.id, outcome: WriteOutcome::Refused { reason } });
+                        self.handle(Input::Written {
+                            id: command.id,
+                            outcome: WriteOutcome::Refused { reason },
+                        });
                     }
                 }
             }
@@ -166,7 +177,9 @@ impl Shell {
         if let Err(e) = &result
             && !self.disk_failed
         {
-            eprintln!("aegis-sentinel: the disk fails, nothing is written to machines until it works again: {e:#}");
+            eprintln!(
+                "aegis-sentinel: the disk fails, nothing is written to machines until it works again: {e:#}"
+            );
         }
         self.disk_failed = result.is_err();
         if self.disk_failed {

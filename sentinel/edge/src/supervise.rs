@@ -21,7 +21,12 @@ pub struct Supervised {
 impl Supervised {
     /// Watches over an agent.
     pub fn new(agent: Agent) -> Supervised {
-        Supervised { last_seq: agent.snapshot().seq(), agent: Some(agent), failure: String::new(), said: None }
+        Supervised {
+            last_seq: agent.snapshot().seq(),
+            agent: Some(agent),
+            failure: String::new(),
+            said: None,
+        }
     }
 
     /// Hands an input to the agent and collects what it wants done. An agent that panics is dropped with everything it
@@ -110,7 +115,8 @@ mod tests {
     fn a_detector_that_panics_ends_in_alert_only() {
         let profile = Arc::new(Profile::built_in("ffu").unwrap());
         let machines = vec![MachineConfig { name: "FFU-01".into(), profile }];
-        let config = AgentConfig { name: "a".into(), boot: 1, key: None, policy: Policy::built_in(), machines };
+        let config =
+            AgentConfig { name: "a".into(), boot: 1, key: None, policy: Policy::built_in(), machines };
         let mut agent = Agent::new(config, Time::ZERO);
         agent.attach(MachineIx(0), Box::new(Careless(30)));
         let mut supervised = Supervised::new(agent);
@@ -118,7 +124,8 @@ mod tests {
         let mut last = 0;
         for s in 1..=300 {
             let time = Time::from_secs(s);
-            let samples = vec![Sample { point: PointIx(0), value: 1_000.0 + s as f64, quality: Quality::Good }];
+            let samples =
+                vec![Sample { point: PointIx(0), value: 1_000.0 + s as f64, quality: Quality::Good }];
             let frame = Frame { time, machine: MachineIx(0), samples, records: vec![] };
             for output in supervised.handle(time, Input::Frame(frame)) {
                 match output {

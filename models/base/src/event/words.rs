@@ -34,9 +34,7 @@ pub fn words(event: &Event) -> Words {
         Body::FaultOnset { machine, fault, magnitude } => {
             line(machine, "fault", format!("{fault} begins, up to {magnitude}"))
         }
-        Body::FaultEnd { machine, fault } => {
-            line(machine, "fault", format!("{fault} ends"))
-        }
+        Body::FaultEnd { machine, fault } => line(machine, "fault", format!("{fault} ends")),
         Body::Damage { machine, what } => line(machine, "DAMAGE", what.clone()),
         Body::Watching { machine, channels } => {
             line(machine, "watching", format!("{channels} channels have a baseline"))
@@ -61,7 +59,8 @@ pub fn words(event: &Event) -> Words {
             line(&i.machine, "incident", text)
         }
         Body::IncidentResolved { incident: i } => {
-            let text = format!("{} is over: {} ({}), at worst {}", i.id, i.threat.kind, i.threat.cause, i.peak);
+            let text =
+                format!("{} is over: {} ({}), at worst {}", i.id, i.threat.kind, i.threat.cause, i.peak);
             line(&i.machine, "incident", text)
         }
         Body::Decision { machine, zone, action: a, reason, .. } => {

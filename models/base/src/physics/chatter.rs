@@ -65,7 +65,8 @@ impl Mode {
 mod tests {
     use super::*;
 
-    const MODE: Mode = Mode { stiffness_n_per_m: 2.0e7, damping: 0.03, frequency_hz: 600.0, kf_n_per_m2: 2.0e9 };
+    const MODE: Mode =
+        Mode { stiffness_n_per_m: 2.0e7, damping: 0.03, frequency_hz: 600.0, kf_n_per_m2: 2.0e9 };
 
     /// Whether a small disturbance grows, by stepping the delay equation itself (semi-implicit Euler).
     fn grows(mode: &Mode, depth_m: f64, period_s: f64) -> bool {

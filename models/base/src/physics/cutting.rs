@@ -20,7 +20,13 @@ impl Material {
 }
 
 /// Power of a cut [kW]: `ap f vc kc / (60e3 eta)`, with depth and feed in mm, cutting speed in m/min.
-pub fn power_kw(depth_mm: f64, feed_mm: f64, speed_m_per_min: f64, kc_n_per_mm2: f64, efficiency: f64) -> f64 {
+pub fn power_kw(
+    depth_mm: f64,
+    feed_mm: f64,
+    speed_m_per_min: f64,
+    kc_n_per_mm2: f64,
+    efficiency: f64,
+) -> f64 {
     depth_mm * feed_mm * speed_m_per_min * kc_n_per_mm2 / (60.0e3 * efficiency)
 }
 

@@ -146,6 +146,9 @@ mod tests {
         assert_eq!(value("thermal_growth", &[72.0, 40.0], &[0.3, 20.0]), Some(0.0));
         assert_eq!(value("motional_resistance", &[20.0, 288.0, 120.0], &[]), Some(0.0));
         assert_eq!(value("bond_strength", &[14.0, 288.0, 0.0], &[14.0, 288.0, 250.0, 1e-6]), Some(1.0));
-        assert_eq!(value("unbalance", &[0.968, 1_540.0], &[1_400.0]).map(|v| (v * 1e6).round()), Some(800_000.0));
+        assert_eq!(
+            value("unbalance", &[0.968, 1_540.0], &[1_400.0]).map(|v| (v * 1e6).round()),
+            Some(800_000.0)
+        );
     }
 }

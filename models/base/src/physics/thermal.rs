@@ -10,7 +10,14 @@ pub fn growth_um(length_m: f64, warmer_k: f64) -> f64 {
 
 /// Temperature after `dt_s` of a lumped mass: `C dT/dt = Q - hA (T - T_fluid)` [degC]. An implicit Euler step: stable at
 /// any step.
-pub fn lumped_after(t_c: f64, heat_w: f64, ha_w_per_k: f64, fluid_c: f64, capacity_j_per_k: f64, dt_s: f64) -> f64 {
+pub fn lumped_after(
+    t_c: f64,
+    heat_w: f64,
+    ha_w_per_k: f64,
+    fluid_c: f64,
+    capacity_j_per_k: f64,
+    dt_s: f64,
+) -> f64 {
     (capacity_j_per_k * t_c + dt_s * (heat_w + ha_w_per_k * fluid_c)) / (capacity_j_per_k + dt_s * ha_w_per_k)
 }
 

@@ -30,7 +30,11 @@ impl Profile {
         if self.points.is_empty() || self.points.len() > limits::POINTS_PER_PROFILE {
             return refuse(
                 "profile".into(),
-                format!("has {} points; 1 to {} would be right", self.points.len(), limits::POINTS_PER_PROFILE),
+                format!(
+                    "has {} points; 1 to {} would be right",
+                    self.points.len(),
+                    limits::POINTS_PER_PROFILE
+                ),
             );
         }
         self.check_points()?;
@@ -45,7 +49,10 @@ impl Profile {
         let mut names = BTreeSet::new();
         for id in self.points.iter().map(|p| &p.id).chain(self.residuals.iter().map(|r| &r.id)) {
             if !names.insert(id) {
-                return refuse(format!("point {id}"), "stands twice; points and residuals share one set of names");
+                return refuse(
+                    format!("point {id}"),
+                    "stands twice; points and residuals share one set of names",
+                );
             }
         }
         for p in &self.points {
@@ -68,7 +75,12 @@ impl Profile {
         if let Some(r) = &self.regime {
             match self.points.iter().find(|p| p.id == r.point) {
                 Some(p) if p.role == Role::State => {}
-                _ => return refuse("regime".into(), format!("point {} is no point with role \"state\"", r.point)),
+                _ => {
+                    return refuse(
+                        "regime".into(),
+                        format!("point {} is no point with role \"state\"", r.point),
+                    );
+                }
             }
             if let Some(k) = r.names.keys().find(|k| k.parse::<u16>().is_err()) {
                 return refuse("regime".into(), format!("names: {k:?} is no value of a state point"));
@@ -93,7 +105,10 @@ impl Profile {
             let place = || format!("point {}", p.id);
             let bits = matches!(at.table, ModbusTable::Coil | ModbusTable::Discrete);
             if bits != (p.data == DataType::Bool) {
-                return refuse(place(), "a bool belongs to a coil or discrete input, any other type to registers");
+                return refuse(
+                    place(),
+                    "a bool belongs to a coil or discrete input, any other type to registers",
+                );
             }
             if p.access == Access::Write && matches!(at.table, ModbusTable::Discrete | ModbusTable::Input) {
                 return refuse(place(), "a point that can be written belongs to a coil or holding register");
@@ -139,7 +154,10 @@ impl Profile {
             let place = || format!("residual {}", r.id);
             let Some(law) = residual::find(&r.law) else {
                 let known: Vec<_> = residual::LAWS.iter().map(|l| l.name).collect();
-                return refuse(place(), format!("no law is named {:?}; there are {}", r.law, known.join(", ")));
+                return refuse(
+                    place(),
+                    format!("no law is named {:?}; there are {}", r.law, known.join(", ")),
+                );
             };
             for name in law.inputs {
                 match r.inputs.get(*name) {
@@ -190,7 +208,8 @@ impl Profile {
     }
 
     fn check_signatures(&self) -> Result<(), BadProfile> {
-        let known = |id: &str| self.points.iter().any(|p| p.id == id) || self.residuals.iter().any(|r| r.id == id);
+        let known =
+            |id: &str| self.points.iter().any(|p| p.id == id) || self.residuals.iter().any(|r| r.id == id);
         for s in &self.signatures {
             let place = || format!("signature {}", s.cause);
             if s.needs.is_empty() {

@@ -101,8 +101,7 @@ const BASE_ENVELOPE: f64 = 0.5;
 const TOLERANCE_UM: f64 = 40.0;
 const SEIZURE_C: f64 = 90.0;
 /// The mode of spindle and tool that can chatter.
-const MODE: Mode =
-    Mode { stiffness_n_per_m: 2.0e7, damping: 0.03, frequency_hz: 600.0, kf_n_per_m2: 2.0e9 };
+const MODE: Mode = Mode { stiffness_n_per_m: 2.0e7, damping: 0.03, frequency_hz: 600.0, kf_n_per_m2: 2.0e9 };
 /// Teeth of the cutter.
 const TEETH: f64 = 5.0;
 
@@ -267,7 +266,11 @@ impl Cnc {
         let stands = !self.enabled || self.seized;
         if !stands && !(self.feed_hold && self.phase == Phase::Cut) {
             // A slower feed takes longer over the same part.
-            let pace = if self.phase == Phase::Cut { self.feed_override / 100.0 * self.speed / SPEED_RPM } else { 1.0 };
+            let pace = if self.phase == Phase::Cut {
+                self.feed_override / 100.0 * self.speed / SPEED_RPM
+            } else {
+                1.0
+            };
             self.left_s -= dt_s * pace.max(0.05);
         }
         if self.left_s <= 0.0 {
@@ -321,7 +324,8 @@ impl Cnc {
             self.sharp_for = (self.feed_override, self.speed);
             let feed = FEED_MM * self.feed_override / 100.0;
             let v = std::f64::consts::PI * CUTTER_MM * self.speed / 1_000.0;
-            self.sharp_kw = self.stock * power_kw(DEPTH_MM, feed, v, MILD_STEEL.kc_n_per_mm2(feed), EFFICIENCY);
+            self.sharp_kw =
+                self.stock * power_kw(DEPTH_MM, feed, v, MILD_STEEL.kc_n_per_mm2(feed), EFFICIENCY);
         }
         self.sharp_kw * wear_force_factor(self.wear_mm, WEAR_GAIN)
     }
@@ -373,7 +377,9 @@ impl Cnc {
             self.seized = true;
             cx.image.harm.push(Harm { what: "the spindle has seized" });
         }
-        let bad = growth - self.warm_growth > TOLERANCE_UM || self.wear_mm > 2.0 * END_OF_LIFE_VB_MM || self.excess > 4.0;
+        let bad = growth - self.warm_growth > TOLERANCE_UM
+            || self.wear_mm > 2.0 * END_OF_LIFE_VB_MM
+            || self.excess > 4.0;
         if bad && !self.scrapped && self.phase == Phase::Cut {
             self.scrapped = true;
             cx.image.harm.push(Harm { what: "the part in the machine is out of tolerance" });
@@ -410,7 +416,8 @@ impl Machine for Cnc {
         cx.image.set(p.temp, self.temp);
         cx.image.set(p.growth, growth);
         // A litre a minute of water carries 69.7 W for each kelvin.
-        cx.image.set(p.coolant_temp, cx.utilities.process_water_c + to_coolant / (69.7 * self.coolant.max(0.2)));
+        cx.image
+            .set(p.coolant_temp, cx.utilities.process_water_c + to_coolant / (69.7 * self.coolant.max(0.2)));
         cx.image.set(p.coolant_flow, self.coolant);
         cx.image.set(p.coolant_flow_sp, self.coolant_sp);
         cx.image.set(p.tool_age, self.tool_age);
@@ -455,7 +462,8 @@ impl Machine for Cnc {
     }
 
     fn service(&mut self) {
-        (self.coolant_loss, self.bearing, self.wear_rate, self.chatter, self.runaway) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        (self.coolant_loss, self.bearing, self.wear_rate, self.chatter, self.runaway) =
+            (0.0, 0.0, 0.0, 0.0, 0.0);
         (self.tool_age, self.wear_mm, self.seized) = (0.0, 0.0, false);
     }
 }

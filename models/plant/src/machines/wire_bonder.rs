@@ -174,14 +174,17 @@ impl WireBonder {
         let r = self.r_ohm + self.usg;
         let power = CURRENT_MA * CURRENT_MA * r / 1_000.0;
         let lives = self.capillary / LIFE_BONDS;
-        let wear = |(planned, beyond): (f64, f64)| (1.0 - planned * lives) * (1.0 - beyond * self.worn).max(0.1);
+        let wear =
+            |(planned, beyond): (f64, f64)| (1.0 - planned * lives) * (1.0 - beyond * self.worn).max(0.1);
         let strength = STRENGTH_GF
             * strength_share(power, BEST_MW, WIDTH_MW)
             * wear(WEAR_STRENGTH)
             * (1.0 - 0.4 * self.dirt)
             * (1.0 + SPREAD_STRENGTH * cx.rng.normal());
-        let deformation =
-            DEFORMATION_UM * (force / FORCE_GF) * wear(WEAR_DEFORMATION) * (1.0 + SPREAD_DEFORMATION * cx.rng.normal());
+        let deformation = DEFORMATION_UM
+            * (force / FORCE_GF)
+            * wear(WEAR_DEFORMATION)
+            * (1.0 + SPREAD_DEFORMATION * cx.rng.normal());
         let weak = (1.0 - strength / STRENGTH_GF).clamp(0.0, 1.0);
         let risk = NSOP_BASE + 0.15 * self.dirt + 0.05 * weak * weak + if hit { 0.6 } else { 0.0 };
         let nsop = cx.rng.chance(risk);

@@ -87,7 +87,9 @@ impl Agent {
         self.void_of(i, incident, "another action takes its place");
         let policy = self.circuit.policy();
         let (policy_version, expires) = (policy.version, self.now.after(policy.proposal_ttl.0));
-        let Some(threat) = self.machines[i].book.find(incident).map(|t| t.incident.threat.kind) else { return };
+        let Some(threat) = self.machines[i].book.find(incident).map(|t| t.incident.threat.kind) else {
+            return;
+        };
         let proposal = Proposal {
             nonce: self.next_id(),
             incident: incident.to_owned(),

@@ -159,7 +159,12 @@ impl Agent {
                 t.undecided = true;
                 t.said.clear();
             });
-            m.execution.iter_mut().chain(&mut m.stopping).for_each(|e| e.interrupted(now));
+            for e in m.execution.iter_mut().chain(&mut m.stopping) {
+                if e.interrupted(now) {
+                    // It may have left at the very last moment: the rate limit counts from there.
+                    m.last_write.insert(e.command.point.clone(), now);
+                }
+            }
         }
         Ok(agent)
     }

@@ -20,7 +20,11 @@ impl Agent {
                 }
                 let approver = &signed.answer.approver;
                 let verdict = if signed.answer.approve { "approved" } else { "rejected" };
-                self.emit(Body::AnswerTaken { nonce, accepted: true, reason: format!("{verdict} by {approver}") });
+                self.emit(Body::AnswerTaken {
+                    nonce,
+                    accepted: true,
+                    reason: format!("{verdict} by {approver}"),
+                });
                 if signed.answer.approve {
                     self.carry_out(i, pending);
                 } else {
@@ -91,10 +95,15 @@ impl Agent {
         self.stop_serial = stop.serial;
         let reason = format!("{} stops {}", stop.operator, stop.machine);
         self.emit(Body::AnswerTaken { nonce, accepted: true, reason });
-        let command =
-            Command { id: self.next_id(), machine: stop.machine.clone(), point: spec.point, value: spec.value };
+        let command = Command {
+            id: self.next_id(),
+            machine: stop.machine.clone(),
+            point: spec.point,
+            value: spec.value,
+        };
         let from = self.plans[i].profile.point_ix(&command.point);
-        let from = from.and_then(|p| self.machines[i].monitor.latest[usize::from(p.0)]).unwrap_or(command.value);
+        let from =
+            from.and_then(|p| self.machines[i].monitor.latest[usize::from(p.0)]).unwrap_or(command.value);
         self.start(
             i,
             Execution {

@@ -22,7 +22,11 @@ impl Agent {
         if let Some(e) = self.slot(i, stop) {
             e.sent(now);
         }
-        self.apply(i, stop, Progress::Step(ExecutionStep::Sent, format!("{} = {}", command.point, command.value)));
+        self.apply(
+            i,
+            stop,
+            Progress::Step(ExecutionStep::Sent, format!("{} = {}", command.point, command.value)),
+        );
         self.out.push_back(Output::Write(command));
     }
 
@@ -59,7 +63,9 @@ impl Agent {
     pub(super) fn track_time(&mut self, i: usize) {
         let (now, zone) = (self.now, self.machines[i].zone);
         for stop in [false, true] {
-            let Some(progress) = self.slot(i, stop).as_mut().and_then(|e| e.late(now, zone)) else { continue };
+            let Some(progress) = self.slot(i, stop).as_mut().and_then(|e| e.late(now, zone)) else {
+                continue;
+            };
             self.apply(i, stop, progress);
         }
         let waiting = self.machines[i].execution.as_ref().filter(|e| e.phase == Phase::AwaitRollback);
@@ -111,11 +117,7 @@ impl Agent {
     fn find_execution(&self, id: CommandId, phase: impl Fn(Phase) -> bool) -> Option<(usize, bool)> {
         let is = |e: &Option<Execution>| e.as_ref().is_some_and(|e| e.command.id == id && phase(e.phase));
         self.machines.iter().enumerate().find_map(|(i, m)| {
-            if is(&m.execution) {
-                Some((i, false))
-            } else {
-                is(&m.stopping).then_some((i, true))
-            }
+            if is(&m.execution) { Some((i, false)) } else { is(&m.stopping).then_some((i, true)) }
         })
     }
 }

@@ -417,8 +417,8 @@ mod tests {
             ("a fall", |_| 985.0, 60),
         ];
         for (what, shape, within) in cases {
-            let (after, claim) =
-                watch(&mut healthy.clone(), 86_400, 3_600, shape).unwrap_or_else(|| panic!("{what} is missed"));
+            let (after, claim) = watch(&mut healthy.clone(), 86_400, 3_600, shape)
+                .unwrap_or_else(|| panic!("{what} is missed"));
             assert!(after <= within, "{what}: {after} s");
             let up = shape(86_400 + 3_000) > 1_000.0;
             assert_eq!(claim.direction, if up { Direction::High } else { Direction::Low }, "{what}");

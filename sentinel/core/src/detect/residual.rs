@@ -20,7 +20,8 @@ impl Bound {
             .iter()
             .map(|r| {
                 let law = residual::find(&r.law).expect("checked with the profile");
-                let point = |name: &&str| profile.point_ix(&r.inputs[*name]).expect("checked with the profile");
+                let point =
+                    |name: &&str| profile.point_ix(&r.inputs[*name]).expect("checked with the profile");
                 let inputs: Vec<PointIx> = law.inputs.iter().map(point).collect();
                 let params = law.params.iter().map(|name| r.params[*name]).collect();
                 // Fields of a record come together and last; a steady point beside them holds its value meanwhile.

@@ -50,11 +50,8 @@ impl Shift {
         }
         // With half a long window there is enough to compare with.
         let long = self.values.len().saturating_sub(SHORT);
-        self.stands_at = if long < LONG / 2 {
-            0.0
-        } else {
-            self.short_sum / SHORT as f64 - self.long_sum / long as f64
-        };
+        self.stands_at =
+            if long < LONG / 2 { 0.0 } else { self.short_sum / SHORT as f64 - self.long_sum / long as f64 };
         self.stands_at
     }
 }

@@ -1,0 +1,171 @@
+//! The real thing: the served twin and the production sentinel as processes, over TCP, killed at bad moments.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use aegis_models::event::{Body, Event, ExecutionStep, IncidentState};
+use aegis_models::{Site, ThreatKind};
+
+use crate::support::{Running, aegis, aegis_path, root, stdout_of};
+
+const SCENARIO: &str = "scenarios/library/ffu/filter-clog-fast.toml";
+/// Fab seconds in a second: a stall of a quarter of a second is not yet a lost machine.
+const PACE: &str = "20";
+
+fn incidents(json: &str) -> BTreeSet<(String, String, String)> {
+    let outcome: serde_json::Value = serde_json::from_str(json).expect("one scenario, one object");
+    let mut last = std::collections::BTreeMap::new();
+    for e in outcome["events"].as_array().expect("events") {
+        if let Some(i) = e.get("incident").filter(|i| i.is_object()) {
+            let text = |v: &serde_json::Value| v.as_str().expect("text").to_owned();
+            last.insert(
+                text(&i["id"]),
+                (text(&i["machine"]), text(&i["threat"]["kind"]), text(&i["threat"]["cause"])),
+            );
+        }
+    }
+    last.into_values().collect()
+}
+
+#[test]
+fn tiers_points_and_live_find_the_same_incidents() {
+    let run = |more: &[&str]| stdout_of(&aegis(&[&["run", SCENARIO, "--json"], more].concat()));
+    let points = incidents(&run(&[]));
+    assert_eq!(points.len(), 1);
+    assert_eq!(incidents(&run(&["--tier", "live", "--pace", PACE])), points);
+}
+
+/// A twin and a sentinel, and the sentinel's folder.
+struct Plant {
+    dir: tempfile::TempDir,
+    port: String,
+    twin: Running,
+    sentinel: Running,
+}
+
+impl Plant {
+    fn start() -> Plant {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (twin, site) = Plant::twin("0");
+        let address = site.machines[0].address.clone().expect("it listens");
+        let port = address.rsplit(':').next().expect("a port").to_owned();
+        let config = aegis_scenarios::cmd::sentinel_config(&site, PACE.parse().expect("a number"), "state");
+        std::fs::write(dir.path().join("sentinel.toml"), config).expect("written");
+        let sentinel = Plant::sentinel(dir.path());
+        Plant { dir, port, twin, sentinel }
+    }
+
+    fn twin(port: &str) -> (Running, Site) {
+        let mut command = Command::new(aegis_path());
+        command.args([
+            "serve",
+            "--scenario",
+            SCENARIO,
+            "--pace",
+            PACE,
+            "--port",
+            port,
+            "--json",
+            "--until-stdin-closes",
+        ]);
+        let mut twin = Running::start(command.current_dir(root()));
+        let mut lines = BufReader::new(twin.0.stdout.take().expect("piped")).lines();
+        let first = lines.next().expect("a line").expect("readable");
+        // Somebody must read what it tells, or it would wait.
+        std::thread::spawn(move || lines.for_each(drop));
+        (twin, serde_json::from_str(&first).expect("the served site"))
+    }
+
+    fn sentinel(dir: &Path) -> Running {
+        let mut command = Command::new(aegis_path());
+        command
+            .args(["sentinel", "--config"])
+            .arg(dir.join("sentinel.toml"))
+            .args(["--quiet", "--until-stdin-closes"]);
+        Running::start(&mut command)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("state/events.jsonl")
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let text = std::fs::read_to_string(self.log()).unwrap_or_default();
+        // The last line may be half written just now.
+        text.split_inclusive('\n')
+            .filter(|l| l.ends_with('\n'))
+            .map(|l| serde_json::from_str(l).expect("an event"))
+            .collect()
+    }
+
+    /// Waits for an event, at most two minutes.
+    fn wait(&self, what: &str, is: impl Fn(&Body) -> bool) {
+        for _ in 0..6_000 {
+            if self.events().iter().any(|e| is(&e.body)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let told: Vec<String> = self.events().iter().map(aegis_models::event::words::line).collect();
+        panic!("{what} does not come:\n{}", told.join("\n"));
+    }
+
+    /// kill -9, and a new start from what the disk holds.
+    fn kill_sentinel(&mut self) {
+        self.sentinel.kill();
+        self.sentinel = Plant::sentinel(self.dir.path());
+    }
+}
+
+fn step(body: &Body, wanted: ExecutionStep) -> bool {
+    matches!(body, Body::Execution { step, .. } if *step == wanted)
+}
+
+#[test]
+fn kills_on_either_side_lose_nothing_and_double_nothing() {
+    let mut plant = Plant::start();
+    plant.wait("a baseline", |b| matches!(b, Body::Watching { .. }));
+    plant.kill_sentinel();
+    plant.wait("an incident", |b| matches!(b, Body::IncidentOpened { .. }));
+    plant.kill_sentinel();
+    plant.wait("a write", |b| step(b, ExecutionStep::Sent));
+    plant.kill_sentinel();
+    plant.wait("the effect on the airflow", |b| step(b, ExecutionStep::EffectVerified));
+    plant.twin.kill();
+    let lost = |b: &Body| matches!(b, Body::IncidentOpened { incident } if incident.threat.kind == ThreatKind::CommunicationLoss);
+    plant.wait("the loss of the machine", lost);
+    plant.twin = Plant::twin(&plant.port).0;
+    let over = |b: &Body| matches!(b, Body::IncidentResolved { incident } if incident.threat.kind == ThreatKind::CommunicationLoss);
+    plant.wait("the end of the loss", over);
+
+    let events = plant.events();
+    let numbers: Vec<u64> = events.iter().map(|e| e.seq).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "every event once, none left out");
+    let mut opened = BTreeSet::new();
+    let mut sent = BTreeSet::new();
+    for e in &events {
+        match &e.body {
+            Body::IncidentOpened { incident } => {
+                assert!(
+                    opened.insert(incident.threat.cause.clone()),
+                    "{} opens twice",
+                    incident.threat.cause
+                );
+                assert_eq!(incident.state, IncidentState::Open);
+            }
+            Body::Execution { command, step: ExecutionStep::Sent, detail, .. }
+                if !detail.contains("reading it back") =>
+            {
+                assert!(sent.insert(command.id), "{} is sent twice", command.id);
+            }
+            Body::AgentFailed { reason } => panic!("{reason}"),
+            _ => {}
+        }
+    }
+    let started = events.iter().filter(|e| matches!(e.body, Body::Started { restored: true, .. })).count();
+    assert_eq!(started, 3, "three restarts remember");
+    assert!(opened.contains("filter-loading") && opened.contains("link"), "{opened:?}");
+}
