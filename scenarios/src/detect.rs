@@ -64,7 +64,7 @@ pub fn detect(recording: &Recording, baseline: Baseline) -> Result<Vec<RowVerdic
         boot: 1,
         key: None,
         policy: Policy::built_in(),
-        machines: vec![MachineConfig { name: "recording".to_owned(), profile }],
+        machines: vec![MachineConfig::new("recording".to_owned(), profile)],
     };
     let mut feed = Feed { agent: Agent::new(config, Time::ZERO), offset_s: 0.0 };
     let learn = match &baseline {

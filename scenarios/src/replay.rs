@@ -72,10 +72,6 @@ pub fn replay(dir: &Path) -> Result<Replay, ReplayError> {
             agent.handle(now, input);
             drain(&mut agent, &mut events);
         }
-        if agent.poll_timeout().is_some_and(|t| t <= now) {
-            agent.handle(now, Input::Tick);
-            drain(&mut agent, &mut events);
-        }
     }
     let recorded = told.into_iter().filter(|e| e.source == Source::Sentinel).collect();
     Ok(Replay { events, recorded })

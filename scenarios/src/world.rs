@@ -64,7 +64,7 @@ pub fn machine_configs(site: &Site) -> Vec<MachineConfig> {
             p
         }
     };
-    site.machines.iter().map(|m| MachineConfig { name: m.name.clone(), profile: profile(&m.kind) }).collect()
+    site.machines.iter().map(|m| MachineConfig::new(m.name.clone(), profile(&m.kind))).collect()
 }
 
 /// An agent over a site's machines, as the harness runs it.
@@ -167,7 +167,7 @@ impl World {
         self.frames = frames;
         self.keep_appointments(now)?;
         if self.agent.poll_timeout().is_some_and(|t| t <= now) {
-            self.agent.handle(now, Input::Tick);
+            self.say(now, Input::Tick)?;
             self.drain(now)?;
         }
         Ok(())

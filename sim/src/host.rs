@@ -7,7 +7,7 @@ use aegis_adapters::modbus::RegisterMap;
 use aegis_adapters::modbus::binding::Binding;
 use aegis_adapters::modbus::serve::{ServeOptions, serve};
 use aegis_adapters::modbus::server::Units;
-use aegis_models::{Command, CommandId, Event, MachineIx, Site, Time};
+use aegis_models::{Command, CommandId, Event, Frame, MachineIx, Site, Time};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -16,6 +16,8 @@ use crate::{STEP, Twin};
 
 /// The longest that several steps are taken at once to keep the pace [wall time].
 const BATCH: Duration = Duration::from_millis(10);
+/// Steps before a machine is served: one second.
+const FIRST_STEPS: u32 = 10;
 
 /// A twin cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +72,12 @@ impl Host {
             servers.spawn(serve(listener, Arc::clone(&map), options, std::future::pending()));
             endpoints.push(Endpoint { machine, map });
         }
-        Ok(Host { twin, site, endpoints, servers })
+        let mut host = Host { twin, site, endpoints, servers };
+        // Nobody reads a device that has no values yet: the slowest points come once a second.
+        for _ in 0..FIRST_STEPS {
+            host.step(&mut Vec::new());
+        }
+        Ok(host)
     }
 
     /// The site with the addresses at which its machines really listen.
@@ -99,13 +106,7 @@ impl Host {
         loop {
             ticks.tick().await;
             for _ in 0..batch {
-                self.take_writes();
-                self.twin.step(&mut frames);
-                for frame in frames.drain(..) {
-                    if let Some(e) = self.endpoints.iter().find(|e| e.machine == frame.machine) {
-                        e.map.lock().unwrap_or_else(PoisonError::into_inner).publish_samples(&frame.samples);
-                    }
-                }
+                self.step(&mut frames);
                 if end.is_some_and(|end| self.twin.now() >= end) {
                     break;
                 }
@@ -115,6 +116,16 @@ impl Host {
             if end.is_some_and(|end| self.twin.now() >= end) {
                 self.servers.abort_all();
                 return Ok(());
+            }
+        }
+    }
+
+    fn step(&mut self, frames: &mut Vec<Frame>) {
+        self.take_writes();
+        self.twin.step(frames);
+        for frame in frames.drain(..) {
+            if let Some(e) = self.endpoints.iter().find(|e| e.machine == frame.machine) {
+                e.map.lock().unwrap_or_else(PoisonError::into_inner).publish_samples(&frame.samples);
             }
         }
     }

@@ -253,12 +253,12 @@ impl Unit {
     /// What the instruments show at this tick, if anything is due.
     fn frame(&mut self, time: Time, machine: MachineIx, tick: u64) -> Option<Frame> {
         let due: usize =
-            self.schedule.iter().filter(|(every, _)| tick % every == 0).map(|(_, p)| p.len()).sum();
+            self.schedule.iter().filter(|(every, _)| tick.is_multiple_of(*every)).map(|(_, p)| p.len()).sum();
         if due == 0 && self.image.records.is_empty() {
             return None;
         }
         let mut samples = Vec::with_capacity(due);
-        for (_, points) in self.schedule.iter().filter(|(every, _)| tick % every == 0) {
+        for (_, points) in self.schedule.iter().filter(|(every, _)| tick.is_multiple_of(*every)) {
             for p in points {
                 samples.push(self.instruments.read(&self.profile, *p, self.image.get(*p)));
             }

@@ -239,7 +239,7 @@ fn config(boot: u64) -> AgentConfig {
         boot,
         key: Some(key().public()),
         policy: policy.clone(),
-        machines: vec![MachineConfig { name: "RIG".into(), profile: Arc::clone(profile) }],
+        machines: vec![MachineConfig::new("RIG".into(), Arc::clone(profile))],
     }
 }
 

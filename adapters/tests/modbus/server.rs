@@ -1,8 +1,10 @@
-use aegis_adapters::modbus::codec::BadLength;
-use aegis_adapters::modbus::{RegisterMap, Session, Units, Verdict};
-use aegis_models::{Quality, Sample};
+use std::sync::Arc;
 
-use super::support::{adu, ask, binding, device, image, point};
+use aegis_adapters::modbus::codec::BadLength;
+use aegis_adapters::modbus::{Binding, RegisterMap, Session, Units, Verdict};
+use aegis_models::{Quality, Sample, profile};
+
+use super::support::{adu, ask, binding, device, ffu, image, point};
 
 #[test]
 fn measurements_are_input_registers_and_stand_again_among_the_holding_registers() {
@@ -129,4 +131,26 @@ fn a_server_answers_to_its_own_unit_and_to_those_that_mean_the_device() {
         Session::new(units).receive(&adu(1, unit, &[1, 0, 0, 0, 1]), &mut device(), &mut out);
         assert_eq!(out, adu(1, unit, answer), "{units:?} asked as {unit}");
     }
+}
+
+#[test]
+fn a_write_of_several_points_happens_as_a_whole_or_not_at_all() {
+    // Two set-points side by side: the fan's speed at 100 and, moved here, a second one behind it.
+    let mut profile = ffu();
+    let speed = point("fan_speed_sp");
+    let other = point("airflow");
+    let second = &mut profile.points[usize::from(other.0)];
+    second.access = profile::Access::Write;
+    second.modbus = Some(profile::ModbusAddress { table: profile::ModbusTable::Holding, address: 102 });
+    let mut map = RegisterMap::new(Arc::new(Binding::new(&profile).unwrap()));
+    map.publish(&image());
+    let before = ask(&mut map, &[3, 0, 100, 0, 4]);
+    // 1,500 rpm is fine and 5,000 m3/h (0x459C_4000) is over the range of the second.
+    let refused = [16, 0, 100, 0, 4, 8, 0x44, 0xBB, 0x80, 0, 0x45, 0x9C, 0x40, 0];
+    assert_eq!(ask(&mut map, &refused), [0x90, 3]);
+    assert_eq!(map.take_writes(), []);
+    assert_eq!(ask(&mut map, &[3, 0, 100, 0, 4]), before);
+    let granted = [16, 0, 100, 0, 4, 8, 0x44, 0xBB, 0x80, 0, 0x44, 0x7A, 0, 0];
+    assert_eq!(ask(&mut map, &granted), granted[..5]);
+    assert_eq!(map.take_writes(), [(speed, 1500.0), (other, 1000.0)]);
 }

@@ -8,13 +8,12 @@ use aegis_models::profile::{Direction, Role, Term};
 use aegis_models::{Frame, PointIx, Profile, Quality, Time};
 use serde::{Deserialize, Serialize};
 
+use crate::agent::MachineConfig;
 use crate::detect::residual::Bound;
 use crate::detect::{Channel, ChannelSpec};
 
-/// A point is stale after this many of its periods without a good value, and never before [`STALE_LEAST`].
+/// A point is stale after this many of its periods without a good value, and never before its machine's patience ends.
 const STALE_PERIODS: u32 = 5;
-/// Polls jitter: nothing is stale sooner.
-const STALE_LEAST: Duration = Duration::from_secs(5);
 /// Weight of a new value in the smoothed one.
 const SMOOTHING: f64 = 0.2;
 
@@ -35,6 +34,7 @@ pub struct Plan {
     /// The machine does nothing while this point has this value.
     stopped_by: Option<(PointIx, f64)>,
     settle: Duration,
+    patience: Duration,
 }
 
 /// What a machine's monitor remembers.
@@ -126,8 +126,9 @@ pub(crate) fn figure(x: f64) -> String {
 }
 
 impl Plan {
-    /// A machine of that name and profile.
-    pub fn new(name: String, profile: Arc<Profile>) -> Plan {
+    /// What is made of a machine's configuration.
+    pub fn new(config: MachineConfig) -> Plan {
+        let MachineConfig { name, profile, patience } = config;
         let regimes_of = |names: &[String]| {
             (!names.is_empty()).then(|| {
                 let all = &profile.regime.as_ref().expect("checked with the profile").names;
@@ -178,6 +179,7 @@ impl Plan {
                 .collect(),
             stopped_by: profile.stop.as_ref().and_then(|s| Some((profile.point_ix(&s.point)?, s.value))),
             settle: profile.settle.0,
+            patience,
             profile,
         }
     }
@@ -188,13 +190,13 @@ impl Plan {
     }
 
     fn stale_after(&self, point: usize) -> Duration {
-        (self.profile.points[point].period.0 * STALE_PERIODS).max(STALE_LEAST)
+        (self.profile.points[point].period.0 * STALE_PERIODS).max(self.patience)
     }
 
     /// After this long without a frame the whole machine is stale.
     pub fn silent_after(&self) -> Duration {
         let polled = self.profile.points.iter().enumerate().filter(|(_, p)| p.record.is_none());
-        polled.map(|(i, _)| self.stale_after(i)).min().unwrap_or(STALE_LEAST)
+        polled.map(|(i, _)| self.stale_after(i)).min().unwrap_or(self.patience)
     }
 }
 

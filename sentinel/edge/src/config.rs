@@ -248,8 +248,8 @@ mod tests {
             ("\"ffu\"", "\"fu\"", "sentinel.toml:5: kind \"fu\" is unknown; did you mean \"ffu\"?"),
             (
                 "modbus-tcp",
-                "modbus",
-                "sentinel.toml:6: protocol \"modbus\" is unknown; did you mean \"modbus-tcp\"?",
+                "modbus-tpc",
+                "sentinel.toml:6: protocol \"modbus-tpc\" is unknown; did you mean \"modbus-tcp\"?",
             ),
             (
                 "127.0.0.1:5021",

@@ -181,7 +181,7 @@ mod tests {
 
     fn agent() -> Agent {
         let profile = std::sync::Arc::new(Profile::built_in("ffu").unwrap());
-        let machines = vec![MachineConfig { name: "FFU-01".into(), profile }];
+        let machines = vec![MachineConfig::new("FFU-01".into(), profile)];
         Agent::new(
             AgentConfig { name: "a".into(), boot: 1, key: None, policy: Policy::built_in(), machines },
             Time::ZERO,

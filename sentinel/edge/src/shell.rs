@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aegis_models::{Event, Frame, MachineIx, Profile};
+use aegis_models::{Command, Event, Frame, MachineIx, Profile};
 use aegis_sentinel::{Agent, AgentConfig, Input, MachineConfig, Output, WriteOutcome};
 use anyhow::Context;
 use tokio::sync::mpsc;
@@ -51,7 +51,11 @@ pub async fn run(config: Config, voice: Voice, until_stdin_closes: bool) -> anyh
     let machines: Vec<MachineConfig> = config
         .equipment
         .iter()
-        .map(|e| MachineConfig { name: e.name.clone(), profile: std::sync::Arc::clone(&e.profile) })
+        .map(|e| MachineConfig {
+            // A link that is still within its time is not yet silent; five seconds are the least in any case.
+            patience: e.timeout.mul_f64(config.clock_rate).max(Duration::from_secs(5)),
+            ..MachineConfig::new(e.name.clone(), std::sync::Arc::clone(&e.profile))
+        })
         .collect();
     let names = machines.iter().map(|m| (m.name.clone(), std::sync::Arc::clone(&m.profile))).collect();
     let agent_config = AgentConfig {
@@ -137,33 +141,36 @@ impl Shell {
         self.act(outputs);
     }
 
-    /// Does what the agent wants, in its order. An intent is durable before its write leaves, or it does not leave.
+    /// Does what the agent wants. All its events stand in the outbox before anything else, an intent is durable before
+    /// its write leaves, and without a disk it does not leave.
     fn act(&mut self, outputs: Vec<Output>) {
+        let (mut intents, mut writes) = (Vec::new(), Vec::new());
         for output in outputs {
             match output {
                 Output::Event(event) => self.outbox.push(event),
-                Output::Intend(id) => {
-                    if self.save() {
-                        self.handle(Input::Durable { id });
-                    }
-                }
-                Output::Write(command) => {
-                    let found = self.machines.iter().position(|(n, _)| *n == command.machine);
-                    let order = found.and_then(|i| {
-                        let point = self.machines[i].1.point_ix(&command.point)?;
-                        self.orders[i]
-                            .try_send(WriteOrder { id: command.id, point, value: command.value })
-                            .ok()
-                    });
-                    if order.is_none() {
-                        let reason = "the link takes no orders: nothing was sent".to_owned();
-                        self.handle(Input::Written {
-                            id: command.id,
-                            outcome: WriteOutcome::Refused { reason },
-                        });
-                    }
-                }
+                Output::Intend(id) => intents.push(id),
+                Output::Write(command) => writes.push(command),
             }
+        }
+        for command in writes {
+            self.send(&command);
+        }
+        if !intents.is_empty() && self.save() {
+            for id in intents {
+                self.handle(Input::Durable { id });
+            }
+        }
+    }
+
+    fn send(&mut self, command: &Command) {
+        let found = self.machines.iter().position(|(n, _)| *n == command.machine);
+        let order = found.and_then(|i| {
+            let point = self.machines[i].1.point_ix(&command.point)?;
+            self.orders[i].try_send(WriteOrder { id: command.id, point, value: command.value }).ok()
+        });
+        if order.is_none() {
+            let reason = "the link takes no orders: nothing was sent".to_owned();
+            self.handle(Input::Written { id: command.id, outcome: WriteOutcome::Refused { reason } });
         }
     }
 

@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_detector_that_panics_ends_in_alert_only() {
         let profile = Arc::new(Profile::built_in("ffu").unwrap());
-        let machines = vec![MachineConfig { name: "FFU-01".into(), profile }];
+        let machines = vec![MachineConfig::new("FFU-01".into(), profile)];
         let config =
             AgentConfig { name: "a".into(), boot: 1, key: None, policy: Policy::built_in(), machines };
         let mut agent = Agent::new(config, Time::ZERO);

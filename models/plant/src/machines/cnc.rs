@@ -264,7 +264,8 @@ impl Cnc {
     /// The part program, the spindle and the pump.
     fn advance(&mut self, dt_s: f64, rng: &mut Rng) {
         let stands = !self.enabled || self.seized;
-        if !stands && !(self.feed_hold && self.phase == Phase::Cut) {
+        let held = self.feed_hold && self.phase == Phase::Cut;
+        if !stands && !held {
             // A slower feed takes longer over the same part.
             let pace = if self.phase == Phase::Cut {
                 self.feed_override / 100.0 * self.speed / SPEED_RPM

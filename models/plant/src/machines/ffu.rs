@@ -62,7 +62,7 @@ const HOUSING: f64 = 190.5;
 const EFFICIENCY: f64 = 0.36;
 /// Supply [V].
 const VOLTS: f64 = 230.0;
-/// What a sound motor takes beside the air: windage, friction, electronics [A].
+/// What a sound motor takes beside the air, mostly its electronics [A].
 const BASE_CURRENT_A: f64 = 0.05;
 /// Current that friction takes for each mm/s that a worn bearing adds [A].
 const FRICTION_A_PER_MM_S: f64 = 0.03;
@@ -183,7 +183,8 @@ impl Machine for Ffu {
         let drop = z * flow;
         let air_w = electrical_power_w(drop + HOUSING * flow * flow, flow, EFFICIENCY);
         let turns = self.speed / FAN.n0_rpm;
-        let current = air_w / VOLTS + (BASE_CURRENT_A + FRICTION_A_PER_MM_S * self.bearing) * turns;
+        let friction = FRICTION_A_PER_MM_S * self.bearing * turns;
+        let current = air_w / VOLTS + if self.speed > 0.0 { BASE_CURRENT_A + friction } else { 0.0 };
         let incoming = cx.utilities.make_up_particles_per_m3;
         let supply = incoming * (PENETRATION + self.tear);
         self.particles = self.room.after(self.particles, supply, flow, cx.dt_s);

@@ -48,6 +48,15 @@ pub struct MachineConfig {
     pub name: String,
     /// Its kind's profile.
     pub profile: Arc<Profile>,
+    /// Nothing is stale sooner than this without a good value: what its link may need to answer, or to give up.
+    pub patience: Duration,
+}
+
+impl MachineConfig {
+    /// A machine on a prompt link.
+    pub fn new(name: String, profile: Arc<Profile>) -> MachineConfig {
+        MachineConfig { name, profile, patience: Duration::from_secs(5) }
+    }
 }
 
 /// The whole sentinel of a set of machines, without a socket.
@@ -112,7 +121,7 @@ impl Machine {
 impl Agent {
     /// A sentinel that knows nothing yet.
     pub fn new(config: AgentConfig, now: Time) -> Agent {
-        let plans: Vec<Plan> = config.machines.into_iter().map(|m| Plan::new(m.name, m.profile)).collect();
+        let plans: Vec<Plan> = config.machines.into_iter().map(Plan::new).collect();
         let machines = plans.iter().map(Machine::new).collect();
         let mut agent = Agent {
             name: config.name,
