@@ -33,7 +33,7 @@ fn fab(c: &mut Criterion) {
     // Past learning, as a fab is most of its life.
     run(30);
     c.benchmark_group("18 machines and their sentinel").sample_size(20).bench_function("ten minutes", |b| {
-        b.iter(|| black_box(run(10)));
+        b.iter(|| run(black_box(10)));
     });
     println!("resident memory over a simulated day:");
     for hour in 0..=24 {

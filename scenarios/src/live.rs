@@ -146,8 +146,8 @@ fn watch(
     }
     // The link is lost when the twin ends: that belongs to the end of the run, not to the scenario.
     let end = aegis_models::Time::ZERO.after(scenario.duration.0);
-    events
-        .retain(|e| !(e.source == Source::Sentinel && e.time >= end) && !matches!(e.body, Body::Link { .. }));
+    let after_the_end = |e: &Event| e.source == Source::Sentinel && e.time >= end;
+    events.retain(|e| !after_the_end(e) && !matches!(e.body, Body::Link { .. }));
     events.sort_by_key(Event::key);
     Ok(events)
 }

@@ -210,14 +210,14 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         8 => (1_u8..20).prop_map(Op::Wait),
-        6 => (prop::bool::weighted(0.6), prop::bool::weighted(0.5), prop::bool::weighted(0.15))
+        6 => (prop::bool::weighted(0.6), prop::bool::weighted(0.5), prop::bool::weighted(0.25))
             .prop_map(|(green, yellow, red)| Op::Show { green, yellow, red }),
         1 => prop::bool::ANY.prop_map(Op::Confuse),
         1 => prop::bool::ANY.prop_map(Op::Silence),
         1 => prop::bool::ANY.prop_map(Op::Spoil),
         1 => prop::bool::ANY.prop_map(Op::Link),
         2 => device.prop_map(Op::Device),
-        1 => prop::bool::ANY.prop_map(Op::Disk),
+        3 => prop::bool::ANY.prop_map(Op::Disk),
         5 => (forgery.clone(), prop::bool::weighted(0.85)).prop_map(|(f, yes)| Op::Answer(f, yes)),
         1 => forgery.prop_map(Op::Stop),
         1 => Just(Op::Restart),
@@ -666,6 +666,25 @@ fn plain_stories_write_in_every_way_they_may() {
         Op::Wait(19),
     ]);
     assert!(writes == 2 && rollbacks == 1 && rig.sp[0] == 100.0, "without effect it is taken back");
+    let late = [
+        Op::Disk(false),
+        show(true, false, false),
+        Op::Wait(9),
+        show(true, false, true),
+        Op::Wait(9),
+        Op::Disk(true),
+        Op::Wait(2),
+    ];
+    assert_eq!(told(&late).0, 0, "an intent that becomes durable in RED stays an intent");
+    let (writes, rollbacks, _) = told(&[
+        Op::Device(Device::WithoutEffect),
+        show(true, false, false),
+        Op::Wait(9),
+        show(true, false, true),
+        Op::Wait(19),
+        Op::Wait(19),
+    ]);
+    assert!(writes == 1 && rollbacks == 0, "in RED nothing is taken back: {writes}, {rollbacks}");
     let (writes, ..) = told(&[show(true, true, true), Op::Wait(19), Op::Wait(19)]);
     assert_eq!(writes, 0, "RED touches nothing");
     let (writes, _, rig) =
