@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use aegis_models::event::ExecutionStep;
+use aegis_models::spell::{line_of, nearest, with_nearest};
 use aegis_models::{ActionKind, Severity, Site, Span, ThreatKind, Zone, limits};
 use aegis_plant::machines;
 use aegis_sim::SensorFault;
@@ -196,7 +197,8 @@ impl Scenario {
             return Err(bad(1, format!("{size} bytes; a scenario has at most {}", limits::FILE_BYTES)));
         }
         let text = std::fs::read_to_string(path).map_err(|e| bad(1, e.to_string()))?;
-        Scenario::parse(&text, site).map_err(|(at, problem)| bad(line_of(&text, at), problem))
+        Scenario::parse(&text, site)
+            .map_err(|(at, problem)| bad(at.map_or(1, |at| line_of(&text, at)), problem))
     }
 
     fn parse(text: &str, site: &Site) -> Result<Scenario, Problem> {
@@ -341,32 +343,6 @@ fn known_point(point: &Spanned<String>, kind: &str) -> Result<(), Problem> {
     Err((Some(point.span().start), problem))
 }
 
-/// `; did you mean "x"?`, or the list when nothing is near.
-pub fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let near = known.clone().map(|k| (strsim::damerau_levenshtein(given, k), k)).min();
-    match near {
-        Some((distance, name)) if distance <= given.len().max(3) / 2 => format!("; did you mean {name:?}?"),
-        Some(_) => format!("; there are {}", known.collect::<Vec<_>>().join(", ")),
-        None => String::new(),
-    }
-}
-
-/// Adds the nearest valid name to serde's "unknown field `x`, expected one of `a`, `b`".
-fn with_nearest(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    match quoted.split_first() {
-        Some((given, known)) if message.starts_with("unknown") && !known.is_empty() => {
-            let hint = nearest(given, known.iter().copied());
-            format!("{}{hint}", message.trim_end_matches('.'))
-        }
-        _ => message.to_owned(),
-    }
-}
-
-fn line_of(text: &str, at: Option<usize>) -> usize {
-    at.map_or(1, |at| text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,7 +352,7 @@ mod tests {
     fn refused(rest: &str) -> String {
         let text = format!("{HEAD}{rest}");
         let (at, problem) = Scenario::parse(&text, &Site::built_in()).unwrap_err();
-        format!("{}: {problem}", line_of(&text, at))
+        format!("{}: {problem}", at.map_or(1, |at| line_of(&text, at)))
     }
 
     #[test]

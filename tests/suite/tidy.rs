@@ -34,6 +34,7 @@ const PURE_MAY_USE: &[&str] = &[
     "schemars",
     "serde",
     "serde_json",
+    "strsim",
     "thiserror",
     "toml",
 ];

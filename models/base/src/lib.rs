@@ -12,6 +12,7 @@ pub mod profile;
 pub mod sample;
 pub mod seed;
 pub mod site;
+pub mod spell;
 pub mod threat;
 pub mod time;
 

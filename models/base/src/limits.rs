@@ -8,7 +8,7 @@ pub const FIELDS_PER_RECORD: usize = 64;
 pub const MACHINES_PER_SITE: usize = 20_000;
 /// Bytes of one TOML file a user may write.
 pub const FILE_BYTES: u64 = 4 << 20;
-/// Incidents that one machine may have open at once; more are folded into the oldest.
+/// Incidents that one machine may have open at once; another opens when one of them has ended.
 pub const OPEN_INCIDENTS_PER_MACHINE: usize = 16;
 /// Evidence lines that a threat keeps; the strongest stay.
 pub const EVIDENCE_PER_THREAT: usize = 12;

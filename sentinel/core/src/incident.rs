@@ -60,10 +60,12 @@ pub enum Change {
 }
 
 impl Book {
-    /// Merges what is diagnosed now. `name` makes an incident's name from its number.
+    /// Merges what is diagnosed now. `name` makes an incident's name from its number. A machine that is not seen is not
+    /// well: while `blind`, no symptom counts as quiet.
     pub fn merge(
         &mut self,
         found: Vec<Diagnosis>,
+        blind: bool,
         machine: &str,
         now: Time,
         name: impl Fn(u64) -> String,
@@ -71,7 +73,9 @@ impl Book {
         let mut changes = Vec::new();
         let causes: Vec<String> = found.iter().map(|d| d.threat.cause.clone()).collect();
         for t in &mut self.open {
-            if !causes.contains(&t.incident.threat.cause) {
+            if blind {
+                t.quiet_since = None;
+            } else if !causes.contains(&t.incident.threat.cause) {
                 t.quiet_since.get_or_insert(now);
             }
         }

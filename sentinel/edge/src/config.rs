@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aegis_models::spell::{line_of, nearest, with_nearest};
 use aegis_models::{Profile, Span, limits};
 use aegis_sentinel::{Policy, PublicKey};
 use anyhow::{Context, bail, ensure};
@@ -172,7 +173,12 @@ fn profile_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) -> a
     match (&e.kind, &e.profile) {
         (Some(kind), None) => Profile::built_in(kind.get_ref()).with_context(|| {
             let known = Profile::built_ins().iter().map(|(k, _)| *k);
-            format!("{}: kind {:?}{}", at(kind.span().start), kind.get_ref(), nearest(kind.get_ref(), known))
+            format!(
+                "{}: unknown kind {:?}{}",
+                at(kind.span().start),
+                kind.get_ref(),
+                nearest(kind.get_ref(), known)
+            )
         }),
         (None, Some(file)) => {
             let path = dir.join(file.get_ref());
@@ -189,7 +195,7 @@ fn protocol_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Resu
     let found = PROTOCOLS.iter().find(|(n, _)| n == name).map(|(_, p)| *p);
     found.with_context(|| {
         let known = PROTOCOLS.iter().map(|(n, _)| *n);
-        format!("{}: protocol {name:?}{}", at(e.protocol.span().start), nearest(name, known))
+        format!("{}: unknown protocol {name:?}{}", at(e.protocol.span().start), nearest(name, known))
     })
 }
 
@@ -200,30 +206,6 @@ fn address_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Resul
         text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     ensure!(valid, "{}: address {text:?}: host:port would be right", at(e.address.span().start));
     Ok(text.clone())
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1
-}
-
-/// `; did you mean "x"?`, or the list when nothing is near.
-fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let near = known.clone().map(|k| (strsim::damerau_levenshtein(given, k), k)).min();
-    match near {
-        Some((d, name)) if d <= given.len().max(3) / 2 => format!(" is unknown; did you mean {name:?}?"),
-        _ => format!(" is unknown; there are {}", known.collect::<Vec<_>>().join(", ")),
-    }
-}
-
-/// Adds the nearest valid name to serde's "unknown field `x`, expected one of `a`, `b`".
-fn with_nearest(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    match quoted.split_first() {
-        Some((given, known)) if message.starts_with("unknown") && !known.is_empty() => {
-            format!("{given}{}", nearest(given, known.iter().copied()))
-        }
-        _ => message.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -244,12 +226,12 @@ mod tests {
     fn a_bad_configuration_is_told_where_what_and_what_would_be_right() {
         assert_eq!(told(GOOD), "");
         for (from, to, what) in [
-            ("state_dir", "statedir", "sentinel.toml:2: statedir is unknown; did you mean \"state_dir\"?"),
-            ("\"ffu\"", "\"fu\"", "sentinel.toml:5: kind \"fu\" is unknown; did you mean \"ffu\"?"),
+            ("state_dir", "statedir", "did you mean \"state_dir\"?"),
+            ("\"ffu\"", "\"fu\"", "sentinel.toml:5: unknown kind \"fu\"; did you mean \"ffu\"?"),
             (
                 "modbus-tcp",
                 "modbus-tpc",
-                "sentinel.toml:6: protocol \"modbus-tpc\" is unknown; did you mean \"modbus-tcp\"?",
+                "sentinel.toml:6: unknown protocol \"modbus-tpc\"; did you mean \"modbus-tcp\"?",
             ),
             (
                 "127.0.0.1:5021",

@@ -309,11 +309,12 @@ impl Agent {
             self.machines[i].monitor.announced = true;
             self.emit(Body::Watching { machine, channels });
         }
-        let found = self.diagnose(i);
+        let blind = self.blind(i);
+        let found = self.diagnose(i, blind);
         if !found.is_empty() || !self.machines[i].book.open.is_empty() {
             let (agent, machine) = (self.name.clone(), self.machines[i].name.clone());
             let name = |n: u64| format!("{agent}/{machine}/{n}");
-            for change in self.machines[i].book.merge(found, &machine, self.now, name) {
+            for change in self.machines[i].book.merge(found, blind, &machine, self.now, name) {
                 self.emit(match change {
                     Change::Opened(incident) => Body::IncidentOpened { incident },
                     Change::Updated(incident) => Body::IncidentUpdated { incident },
@@ -327,9 +328,15 @@ impl Agent {
         self.track_time(i);
     }
 
-    fn diagnose(&self, i: usize) -> Vec<Diagnosis> {
+    /// A machine that has fallen silent, or was never reached.
+    fn blind(&self, i: usize) -> bool {
+        let m = &self.machines[i];
+        m.monitor.silent(&self.plans[i], self.now) || (!m.link_up && m.monitor.last_frame.is_none())
+    }
+
+    fn diagnose(&self, i: usize, blind: bool) -> Vec<Diagnosis> {
         let (plan, m) = (&self.plans[i], &self.machines[i]);
-        if m.monitor.silent(plan, self.now) || (!m.link_up && m.monitor.last_frame.is_none()) {
+        if blind {
             let silent = m.monitor.last_good_frame.map_or(0.0, |t| self.now.since(t).as_secs_f64());
             let why = if m.link_detail.is_empty() { "no answer" } else { &m.link_detail };
             return vec![Diagnosis {

@@ -1,9 +1,4 @@
-//! The safety invariants, over the whole agent: whatever happens to it, in whatever order, these never break.
-//!
-//! A generated story drives an agent and a small machine: values that are healthy, GREEN, YELLOW or RED, missing,
-//! impossible or contradictory; links that drop; devices that refuse, ignore or do not answer; intents that become
-//! durable late; restarts at any moment; answers that are right, late, forged, altered or repeated; stops of the same
-//! sorts. An oracle of its own, which knows only what was told to the agent, judges every write.
+//! A small machine, an agent over it, and the oracle that judges what the agent writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -18,129 +13,13 @@ use aegis_sentinel::{
     Agent, AgentConfig, Input, MachineConfig, Output, Policy, SignedAnswer, SigningKey, Snapshot, Stop,
     WriteOutcome,
 };
-use proptest::prelude::*;
 
-const PROFILE: &str = r#"
-kind = "rig"
-title = "A rig"
-doc = "Every tier of the Safety Circuit within reach of one value."
-calibration = { span = "20s", min_samples = 20 }
-regime = { point = "state", names = { 1 = "run" } }
-stop = { point = "run", value = 0.0 }
-[[point]]
-id = "state"
-doc = "what it does"
-role = "state"
-type = "u16"
-period = "1s"
-range = [0.0, 9.0]
-[[point]]
-id = "green"
-doc = "high: the sentinel acts"
-period = "1s"
-range = [0.0, 100.0]
-accuracy = 0.1
-watch = ["level"]
-[[point]]
-id = "yellow"
-doc = "high: the sentinel asks"
-period = "1s"
-range = [0.0, 100.0]
-accuracy = 0.1
-watch = ["level"]
-[[point]]
-id = "red"
-doc = "high: the sentinel alerts"
-period = "1s"
-range = [0.0, 100.0]
-accuracy = 0.1
-watch = ["level"]
-[[point]]
-id = "effect"
-doc = "follows the set-points"
-period = "1s"
-range = [0.0, 1000.0]
-accuracy = 0.1
-[[point]]
-id = "sp_green"
-doc = "a set-point"
-role = "setpoint"
-access = "write"
-period = "1s"
-range = [0.0, 200.0]
-nominal = 100.0
-[[point]]
-id = "sp_yellow"
-doc = "a set-point"
-role = "setpoint"
-access = "write"
-period = "1s"
-range = [0.0, 200.0]
-nominal = 100.0
-[[point]]
-id = "run"
-doc = "runs"
-type = "bool"
-access = "write"
-period = "1s"
-range = [0.0, 1.0]
-[[command]]
-point = "sp_green"
-envelope = [90.0, 110.0]
-min_interval = "10s"
-tolerance = 0.1
-[[command]]
-point = "sp_yellow"
-envelope = [60.0, 110.0]
-min_interval = "10s"
-tolerance = 0.1
-[[signature]]
-threat = "FilterEndOfLife"
-cause = "green"
-why = "green is high"
-needs = ["green:high"]
-severity = { base = "Medium" }
-[[signature]]
-threat = "ThermalDrift"
-cause = "yellow"
-why = "yellow is high"
-needs = ["yellow:high"]
-severity = { base = "Medium" }
-[[signature]]
-threat = "BearingFailure"
-cause = "red"
-why = "red is high"
-needs = ["red:high"]
-severity = { base = "High" }
-"#;
-
-const POLICY: &str = r#"
-version = 3
-proposal_ttl = "40s"
-review = "15s"
-[[row]]
-threat = "FilterEndOfLife"
-severity = ["Low", "Medium", "High"]
-min_confidence = 0.6
-zone = "GREEN"
-action = "AdjustParameter"
-text = "up"
-write = { point = "sp_green", change_pct = 5.0, max_total_pct = 10.0 }
-effect = { channel = "effect", change_pct = 1.0, window = "15s" }
-[[row]]
-threat = "ThermalDrift"
-severity = ["Low", "Medium", "High"]
-min_confidence = 0.6
-zone = "YELLOW"
-action = "ReduceSpeed"
-text = "down"
-write = { point = "sp_yellow", change_pct = -25.0, max_total_pct = 40.0 }
-effect = { channel = "effect", change_pct = -1.0, window = "15s" }
-"#;
+const PROFILE: &str = include_str!("rig.toml");
+const POLICY: &str = include_str!("policy.toml");
 
 /// One happening of a story.
 #[derive(Clone, Debug)]
-enum Op {
+pub enum Op {
     /// So many seconds go by.
     Wait(u8),
     /// What the instruments show from now on.
@@ -168,7 +47,7 @@ enum Op {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Device {
+pub enum Device {
     Obeys,
     Ignores,
     Refuses,
@@ -178,7 +57,7 @@ enum Device {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Forgery {
+pub enum Forgery {
     None,
     WrongKey,
     OtherValue,
@@ -187,42 +66,6 @@ enum Forgery {
     LaterExpiry,
     Replay,
     Late,
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let device = prop_oneof![
-        3 => Just(Device::Obeys),
-        1 => Just(Device::Ignores),
-        1 => Just(Device::Refuses),
-        1 => Just(Device::LosesAnswers),
-        1 => Just(Device::Misreads),
-        2 => Just(Device::WithoutEffect),
-    ];
-    let forgery = prop_oneof![
-        8 => Just(Forgery::None),
-        1 => Just(Forgery::WrongKey),
-        1 => Just(Forgery::OtherValue),
-        1 => Just(Forgery::OtherNonce),
-        1 => Just(Forgery::OtherPolicy),
-        1 => Just(Forgery::LaterExpiry),
-        1 => Just(Forgery::Replay),
-        1 => Just(Forgery::Late),
-    ];
-    prop_oneof![
-        8 => (1_u8..20).prop_map(Op::Wait),
-        6 => (prop::bool::weighted(0.6), prop::bool::weighted(0.5), prop::bool::weighted(0.25))
-            .prop_map(|(green, yellow, red)| Op::Show { green, yellow, red }),
-        1 => prop::bool::ANY.prop_map(Op::Confuse),
-        1 => prop::bool::ANY.prop_map(Op::Silence),
-        1 => prop::bool::ANY.prop_map(Op::Spoil),
-        1 => prop::bool::ANY.prop_map(Op::Link),
-        2 => device.prop_map(Op::Device),
-        3 => prop::bool::ANY.prop_map(Op::Disk),
-        5 => (forgery.clone(), prop::bool::weighted(0.85)).prop_map(|(f, yes)| Op::Answer(f, yes)),
-        1 => forgery.prop_map(Op::Stop),
-        1 => Just(Op::Restart),
-        1 => Just(Op::Acknowledge),
-    ]
 }
 
 fn key() -> SigningKey {
@@ -262,13 +105,13 @@ fn learned() -> Snapshot {
 
 /// The machine.
 #[derive(Clone)]
-struct Rig {
+pub struct Rig {
     show: [bool; 3],
     confused: bool,
     spoiled: bool,
-    sp: [f64; 2],
+    pub sp: [f64; 2],
     effect_of: [f64; 2],
-    run: f64,
+    pub run: f64,
     device: Device,
 }
 
@@ -329,20 +172,20 @@ impl Rig {
 }
 
 /// Drives one story and judges every write.
-struct Story {
-    agent: Agent,
-    rig: Rig,
+pub struct Story {
+    pub agent: Agent,
+    pub rig: Rig,
     now: Time,
     boot: u64,
     disk_prompt: bool,
     owed: Vec<CommandId>,
-    saved: Snapshot,
+    pub saved: Snapshot,
     silent: bool,
     // What the oracle knows, from what it told the agent and from what the agent told the world.
     last_good: Time,
     link_up: bool,
     confused: bool,
-    zones: BTreeMap<String, Zone>,
+    pub zones: BTreeMap<String, Zone>,
     green: BTreeSet<String>,
     proposals: Vec<Proposal>,
     approved: BTreeMap<CommandId, Proposal>,
@@ -351,16 +194,16 @@ struct Story {
     written: BTreeSet<CommandId>,
     last_write: BTreeMap<String, Time>,
     executions: BTreeMap<CommandId, (String, Command)>,
-    rollbacks: BTreeMap<CommandId, f64>,
+    pub rollbacks: BTreeMap<CommandId, f64>,
     froms: BTreeMap<String, f64>,
     stops: Vec<(u64, Time)>,
     stop_serial: u64,
     stops_allowed: u32,
-    writes: u32,
+    pub writes: u32,
 }
 
 impl Story {
-    fn new() -> Story {
+    pub fn new() -> Story {
         let saved = learned();
         let now = saved.time;
         let agent = Agent::restore(config(2), saved.clone(), now).expect("its own snapshot");
@@ -573,7 +416,7 @@ impl Story {
         self.say(Input::Stop(signer.sign_stop(stop)));
     }
 
-    fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.boot += 1;
         self.owed.clear();
         self.approved.clear();
@@ -588,7 +431,7 @@ impl Story {
         self.drain();
     }
 
-    fn live(&mut self, op: &Op, rng: &mut aegis_models::Rng) {
+    pub fn live(&mut self, op: &Op, rng: &mut aegis_models::Rng) {
         match op {
             Op::Wait(seconds) => {
                 for _ in 0..*seconds {
@@ -621,96 +464,4 @@ impl Story {
             }
         }
     }
-}
-
-fn cases() -> u32 {
-    // The figure that counts is the release build's; a debug build looks at a sample.
-    if cfg!(debug_assertions) { 1_000 } else { 100_000 }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_story_breaks_the_safety_invariants(ops in prop::collection::vec(op(), 1..14), seed in any::<u64>()) {
-        let mut story = Story::new();
-        let mut rng = Seed(seed).stream("story");
-        for op in &ops {
-            story.live(op, &mut rng);
-        }
-    }
-}
-
-/// A property that never sees a write proves nothing: plain stories must write, ask, roll back and stop.
-#[test]
-fn plain_stories_write_in_every_way_they_may() {
-    let told = |ops: &[Op]| {
-        let mut story = Story::new();
-        let mut rng = Seed(1).stream("story");
-        ops.iter().for_each(|op| story.live(op, &mut rng));
-        (story.writes, story.rollbacks.len(), story.rig)
-    };
-    let show = |green, yellow, red| Op::Show { green, yellow, red };
-    let (writes, _, rig) = told(&[show(true, false, false), Op::Wait(19), Op::Wait(19), Op::Wait(19)]);
-    assert!(writes == 2 && rig.sp[0] == 110.0, "GREEN acts in bounded steps: {writes}, {:?}", rig.sp);
-    let (writes, ..) = told(&[show(false, true, false), Op::Wait(19)]);
-    assert_eq!(writes, 0, "YELLOW waits");
-    let (writes, _, rig) =
-        told(&[show(false, true, false), Op::Wait(19), Op::Answer(Forgery::None, true), Op::Wait(19)]);
-    assert!(writes == 1 && rig.sp[1] == 75.0, "an approval lets it act");
-    let (writes, rollbacks, rig) = told(&[
-        Op::Device(Device::WithoutEffect),
-        show(true, false, false),
-        Op::Wait(19),
-        Op::Wait(19),
-        Op::Wait(19),
-    ]);
-    assert!(writes == 2 && rollbacks == 1 && rig.sp[0] == 100.0, "without effect it is taken back");
-    let late = [
-        Op::Disk(false),
-        show(true, false, false),
-        Op::Wait(9),
-        show(true, false, true),
-        Op::Wait(9),
-        Op::Disk(true),
-        Op::Wait(2),
-    ];
-    assert_eq!(told(&late).0, 0, "an intent that becomes durable in RED stays an intent");
-    let (writes, rollbacks, _) = told(&[
-        Op::Device(Device::WithoutEffect),
-        show(true, false, false),
-        Op::Wait(9),
-        show(true, false, true),
-        Op::Wait(19),
-        Op::Wait(19),
-    ]);
-    assert!(writes == 1 && rollbacks == 0, "in RED nothing is taken back: {writes}, {rollbacks}");
-    let (writes, ..) = told(&[show(true, true, true), Op::Wait(19), Op::Wait(19)]);
-    assert_eq!(writes, 0, "RED touches nothing");
-    let (writes, _, rig) =
-        told(&[show(false, false, true), Op::Wait(19), Op::Stop(Forgery::None), Op::Wait(2)]);
-    assert!(writes == 1 && rig.run == 0.0, "a person's own stop passes in RED");
-}
-
-#[test]
-fn a_restart_in_the_middle_of_a_fault_neither_forgets_nor_learns_it() {
-    let mut story = Story::new();
-    let mut rng = Seed(2).stream("story");
-    story.live(&Op::Show { green: false, yellow: false, red: true }, &mut rng);
-    story.live(&Op::Wait(15), &mut rng);
-    let before: Vec<String> = story.zones.keys().cloned().collect();
-    assert_eq!(before.len(), 1);
-    let bytes = story.agent.snapshot().to_json().expect("JSON");
-    story.saved = Snapshot::from_json(&bytes).expect("its own");
-    story.restart();
-    for _ in 0..40 {
-        story.live(&Op::Wait(15), &mut rng);
-    }
-    assert_eq!(story.agent.zone(MachineIx(0)), Zone::Red, "ten minutes later it still stands");
-    assert_eq!(story.zones.keys().cloned().collect::<Vec<_>>(), before, "and it is the same incident");
-    story.live(&Op::Show { green: false, yellow: false, red: false }, &mut rng);
-    for _ in 0..12 {
-        story.live(&Op::Wait(15), &mut rng);
-    }
-    assert_eq!(story.agent.zone(MachineIx(0)), Zone::Green, "healthy values are still the normal ones");
 }
