@@ -2,6 +2,7 @@
 
 pub mod cmd;
 pub mod detect;
+pub mod endpoints;
 pub mod expect;
 pub mod file;
 pub mod junit;

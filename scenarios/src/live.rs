@@ -13,7 +13,7 @@ use aegis_models::event::{Event, Source};
 use aegis_models::{Body, Site};
 use anyhow::{Context, bail, ensure};
 
-use crate::cmd::sentinel_config;
+use crate::endpoints::sentinel_config;
 use crate::expect::judge_events;
 use crate::file::Scenario;
 use crate::run::Outcome;

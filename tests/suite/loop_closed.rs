@@ -52,7 +52,8 @@ impl Plant {
         let (twin, site) = Plant::twin("0");
         let address = site.machines[0].address.clone().expect("it listens");
         let port = address.rsplit(':').next().expect("a port").to_owned();
-        let config = aegis_scenarios::cmd::sentinel_config(&site, PACE.parse().expect("a number"), "state");
+        let config =
+            aegis_scenarios::endpoints::sentinel_config(&site, PACE.parse().expect("a number"), "state");
         std::fs::write(dir.path().join("sentinel.toml"), config).expect("written");
         let sentinel = Plant::sentinel(dir.path());
         Plant { dir, port, twin, sentinel }

@@ -11,8 +11,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use fab::sentinel_config;
-
 /// All was well, and every expectation met.
 pub const MET: u8 = 0;
 /// An expectation failed, or a replay differs.

@@ -8,8 +8,8 @@ use aegis_sim::host::Host;
 use aegis_sim::{Twin, TwinOptions};
 use anyhow::Context;
 
-use super::fab::move_ports;
 use super::{MET, print};
+use crate::endpoints::move_ports;
 use crate::file::Scenario;
 use crate::timeline;
 use crate::world::twin_for;

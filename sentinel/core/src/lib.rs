@@ -18,13 +18,14 @@ mod diagnose;
 mod execute;
 mod incident;
 mod io;
+mod machine;
 mod monitor;
 pub mod safety;
 mod snapshot;
 
-pub use agent::{Agent, AgentConfig, MachineConfig};
+pub use agent::{Agent, AgentConfig};
 pub use approval::{Answer, PublicKey, SignedAnswer, SignedStop, SigningKey, Stop};
 pub use io::{Input, Output, WriteOutcome};
-pub use monitor::Symptom;
+pub use monitor::{MachineConfig, Symptom};
 pub use safety::{Decision, MachineState, Policy, SafetyCircuit};
 pub use snapshot::{BadSnapshot, Snapshot};

@@ -8,7 +8,6 @@ use aegis_models::profile::{Direction, Role, Term};
 use aegis_models::{Frame, PointIx, Profile, Quality, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::agent::MachineConfig;
 use crate::detect::residual::Bound;
 use crate::detect::{Channel, ChannelSpec};
 
@@ -16,6 +15,24 @@ use crate::detect::{Channel, ChannelSpec};
 const STALE_PERIODS: u32 = 5;
 /// Weight of a new value in the smoothed one.
 const SMOOTHING: f64 = 0.2;
+
+/// One machine to watch.
+#[derive(Clone)]
+pub struct MachineConfig {
+    /// Its name in the site.
+    pub name: String,
+    /// Its kind's profile.
+    pub profile: Arc<Profile>,
+    /// Nothing is stale sooner than this without a good value: what its link may need to answer, or to give up.
+    pub patience: Duration,
+}
+
+impl MachineConfig {
+    /// A machine on a prompt link.
+    pub fn new(name: String, profile: Arc<Profile>) -> MachineConfig {
+        MachineConfig { name, profile, patience: Duration::from_secs(5) }
+    }
+}
 
 /// What never changes about a machine while an agent runs.
 pub struct Plan {

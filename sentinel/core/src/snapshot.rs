@@ -3,7 +3,7 @@
 use aegis_models::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Machine;
+use crate::machine::Machine;
 
 /// Counts changes of what a snapshot holds.
 const FORMAT: u32 = 1;

@@ -4,8 +4,9 @@ use aegis_models::action::SetPoint;
 use aegis_models::event::{Body, ExecutionStep, IncidentState, Proposal};
 use aegis_models::{Action, ActionKind, Command, Time, Zone};
 
-use super::{Agent, Pending};
+use super::Agent;
 use crate::execute::{Execution, Phase};
+use crate::machine::Pending;
 use crate::safety::{Decision, EffectRule, inside};
 
 impl Agent {

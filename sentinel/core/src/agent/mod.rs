@@ -4,23 +4,19 @@ mod act;
 mod people;
 mod track;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use aegis_models::event::{Body, Event, Finding, Proposal, Source};
-use aegis_models::{
-    CommandId, Frame, MachineIx, Profile, Quality, Severity, Threat, ThreatKind, Time, Zone, limits,
-};
-use serde::{Deserialize, Serialize};
+use aegis_models::event::{Body, Event, Finding, Source};
+use aegis_models::{CommandId, Frame, MachineIx, Quality, Severity, Threat, ThreatKind, Time, Zone, limits};
 
 use crate::approval::PublicKey;
 use crate::detect::Detector;
 use crate::diagnose::{Diagnosis, diagnose};
-use crate::execute::Execution;
-use crate::incident::{Book, Change};
+use crate::incident::Change;
 use crate::io::{Input, Output};
-use crate::monitor::{Monitor, Plan, Symptom};
+use crate::machine::Machine;
+use crate::monitor::{MachineConfig, Plan, Symptom};
 use crate::safety::{MachineState, Policy, SafetyCircuit};
 use crate::snapshot::{BadSnapshot, Snapshot};
 
@@ -41,24 +37,6 @@ pub struct AgentConfig {
     pub machines: Vec<MachineConfig>,
 }
 
-/// One machine to watch.
-#[derive(Clone)]
-pub struct MachineConfig {
-    /// Its name in the site.
-    pub name: String,
-    /// Its kind's profile.
-    pub profile: Arc<Profile>,
-    /// Nothing is stale sooner than this without a good value: what its link may need to answer, or to give up.
-    pub patience: Duration,
-}
-
-impl MachineConfig {
-    /// A machine on a prompt link.
-    pub fn new(name: String, profile: Arc<Profile>) -> MachineConfig {
-        MachineConfig { name, profile, patience: Duration::from_secs(5) }
-    }
-}
-
 /// The whole sentinel of a set of machines, without a socket.
 pub struct Agent {
     name: String,
@@ -75,47 +53,6 @@ pub struct Agent {
     out: VecDeque<Output>,
     raised: Vec<usize>,
     detectors: Vec<(MachineIx, Box<dyn Detector>)>,
-}
-
-/// What an agent remembers of one machine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Machine {
-    pub name: String,
-    pub monitor: Monitor,
-    pub book: Book,
-    zone: Zone,
-    link_up: bool,
-    link_detail: String,
-    pub execution: Option<Execution>,
-    pub stopping: Option<Execution>,
-    pub proposals: Vec<Pending>,
-    last_write: BTreeMap<String, Time>,
-    contradictory: bool,
-}
-
-/// A proposal that waits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Pending {
-    pub proposal: Proposal,
-    effect: Option<crate::safety::EffectRule>,
-}
-
-impl Machine {
-    fn new(plan: &Plan) -> Machine {
-        Machine {
-            name: plan.name.clone(),
-            monitor: Monitor::new(plan),
-            book: Book::default(),
-            zone: Zone::Green,
-            link_up: true,
-            link_detail: String::new(),
-            execution: None,
-            stopping: None,
-            proposals: Vec::new(),
-            last_write: BTreeMap::new(),
-            contradictory: false,
-        }
-    }
 }
 
 impl Agent {

@@ -3,9 +3,10 @@
 use aegis_models::event::{Body, IncidentState};
 use aegis_models::{Command, CommandId, Zone};
 
-use super::{Agent, Pending};
+use super::Agent;
 use crate::approval::{Answer, SignedAnswer, SignedStop};
 use crate::execute::{Execution, Phase};
+use crate::machine::Pending;
 
 impl Agent {
     pub(super) fn take_answer(&mut self, signed: &SignedAnswer) {
@@ -42,7 +43,7 @@ impl Agent {
         if !key.signed_answer(signed) {
             return Err("the signature is not of the trusted key");
         }
-        let find = |(i, m): (usize, &super::Machine)| {
+        let find = |(i, m): (usize, &crate::machine::Machine)| {
             Some((i, m.proposals.iter().position(|p| p.proposal.nonce == answer.nonce)?))
         };
         let (i, k) = self.machines.iter().enumerate().find_map(find).ok_or("no such proposal waits")?;

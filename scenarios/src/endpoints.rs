@@ -1,0 +1,35 @@
+//! Where the served machines listen, and the configuration that points a sentinel at them.
+
+use aegis_models::Site;
+
+use crate::world::operator_key;
+
+/// Moves the served machines to `first` and the following ports, or each to a free one for 0.
+pub fn move_ports(site: &mut Site, first: u16) {
+    let mut port = first;
+    for address in site.machines.iter_mut().filter_map(|m| m.address.as_mut()) {
+        *address = format!("127.0.0.1:{port}");
+        port = if first == 0 { 0 } else { port.saturating_add(1) };
+    }
+}
+
+/// The configuration of a sentinel for a site's served machines.
+pub fn sentinel_config(site: &Site, pace: f64, state_dir: &str) -> String {
+    let mut text = format!(
+        "# Points the production sentinel at the served twin. For real equipment, change the addresses.\n\
+         agent = \"facility\"\nstate_dir = {state_dir:?}\n\
+         # Fab seconds in a second of the wall clock: what `aegis serve --pace` says; 1 for real equipment.\n\
+         clock_rate = {pace:?}\n\
+         # Whose signatures count. This is the harness's public key: a real site has its hub's.\n\
+         approval_key = \"{}\"\n",
+        operator_key().public().to_hex()
+    );
+    for m in &site.machines {
+        let Some(address) = &m.address else { continue };
+        text += &format!(
+            "\n[[equipment]]\nname = {:?}\nkind = {:?}\nprotocol = \"modbus-tcp\"\naddress = {address:?}\nunit = {}\n",
+            m.name, m.kind, m.unit
+        );
+    }
+    text
+}
