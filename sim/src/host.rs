@@ -33,7 +33,7 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// The pace is no pace.
-    #[error("pace {0}: above 0 and at most 1,000 would be right")]
+    #[error("pace {0}: 0.001 to 1000 would be right")]
     Pace(f64),
 }
 
@@ -93,7 +93,7 @@ impl Host {
         end: Option<Time>,
         mut look: impl FnMut(&Twin, Vec<Event>),
     ) -> Result<(), ServeError> {
-        if !(pace > 0.0 && pace <= 1_000.0) {
+        if !(0.001..=1_000.0).contains(&pace) {
             return Err(ServeError::Pace(pace));
         }
         // A whole number of steps for each wait, so that no pace drifts.

@@ -103,3 +103,23 @@ fn schemas_are_json_and_name_their_fields() {
         );
     }
 }
+
+#[test]
+fn no_argument_makes_a_panic() {
+    for args in [
+        &["run", "no-such-file.toml"][..],
+        &["run", "scenarios/library/ffu/filter-clog.toml", "--tier", "live", "--pace", "0"],
+        &["run", "scenarios/library/cnc/chatter.toml", "--tier", "live"],
+        &["run", "scenarios/library", "--filter", "nothing is called this"],
+        &["serve", "--port", "0", "--pace", "NaN"],
+        &["serve", "--scenario", "README.md"],
+        &["fab", "--sentinel-config", "--pace", "1e300"],
+        &["replay", "no-such-folder"],
+        &["sentinel", "--config", "Cargo.toml"],
+        &["schema", "dream"],
+    ] {
+        let output = aegis(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(!output.stderr.is_empty(), "{args:?} says nothing");
+    }
+}

@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long)]
     sentinel_config: bool,
     /// The pace that `aegis serve` runs at: fab seconds in a second
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = super::pace)]
     pace: f64,
     /// The first port of `aegis serve --port`, when it was given
     #[arg(long)]
@@ -58,7 +58,6 @@ struct Point {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(args.pace > 0.0 && args.pace.is_finite(), "--pace {} must be above 0", args.pace);
     let mut site = Site::built_in();
     if let Some(port) = args.port {
         move_ports(&mut site, port);

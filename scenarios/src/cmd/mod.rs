@@ -70,6 +70,14 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// A pace: fab seconds in a second.
+fn pace(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(pace) if (0.001..=1_000.0).contains(&pace) => Ok(pace),
+        _ => Err("0.001 to 1000 would be right".to_owned()),
+    }
+}
+
 /// Writes to standard output; a reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write;

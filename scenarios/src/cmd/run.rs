@@ -49,7 +49,7 @@ pub struct Args {
     #[arg(long)]
     long: bool,
     /// How many fab seconds pass in a second, for tier live
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, default_value_t = 20.0, value_parser = super::pace)]
     pace: f64,
 }
 

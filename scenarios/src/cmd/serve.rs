@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Fab seconds in a second
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = super::pace)]
     pace: f64,
     /// Listen on this port and the following; 0 for any free ones
     #[arg(long)]

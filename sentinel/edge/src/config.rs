@@ -128,8 +128,8 @@ impl Config {
         ensure!(!file.agent.is_empty(), "{name}: agent must have a name");
         let rate = file.clock_rate;
         ensure!(
-            rate.is_finite() && rate > 0.0,
-            "{name}: clock_rate = {rate} must be above 0; 1 is real equipment"
+            (0.001..=1_000.0).contains(&rate),
+            "{name}: clock_rate = {rate}: 0.001 to 1000 would be right; 1 is real equipment"
         );
         ensure!(!file.equipment.is_empty(), "{name}: there is no [[equipment]] to watch");
         let policy = match &file.policy {
@@ -238,7 +238,11 @@ mod tests {
                 "127.0.0.1",
                 "sentinel.toml:7: address \"127.0.0.1\": host:port would be right",
             ),
-            ("agent = \"a\"", "agent = \"a\"\nclock_rate = 0.0", "clock_rate = 0 must be above 0"),
+            (
+                "agent = \"a\"",
+                "agent = \"a\"\nclock_rate = 0.0",
+                "clock_rate = 0: 0.001 to 1000 would be right",
+            ),
             ("agent = \"a\"", "agent = \"a\"\napproval_key = \"12\"", "64 hexadecimal digits"),
         ] {
             let told = told(&GOOD.replacen(from, to, 1));
