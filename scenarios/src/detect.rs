@@ -165,6 +165,10 @@ fn profile(recording: &Recording) -> Profile {
             watch: vec![Watch::Level, Watch::Rate, Watch::Ewma, Watch::Shift, Watch::Stuck],
             only: vec![],
             modbus: None,
+            opcua: None,
+            mtconnect: None,
+            gem: None,
+            bacnet: None,
         })
         .collect();
     Profile {
@@ -176,6 +180,10 @@ fn profile(recording: &Recording) -> Profile {
         regime: None,
         settle: Span::default(),
         modbus: Default::default(),
+        opcua: None,
+        mtconnect: None,
+        gem: None,
+        bacnet: None,
         points,
         records: vec![],
         residuals: vec![],

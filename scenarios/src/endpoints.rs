@@ -4,11 +4,11 @@ use aegis_models::Site;
 
 use crate::world::operator_key;
 
-/// Moves the served machines to `first` and the following ports, or each to a free one for 0.
+/// Moves the endpoints to `first` and the following ports, or each to a free one for 0.
 pub fn move_ports(site: &mut Site, first: u16) {
     let mut port = first;
-    for address in site.machines.iter_mut().filter_map(|m| m.address.as_mut()) {
-        *address = format!("127.0.0.1:{port}");
+    for endpoint in site.machines.iter_mut().flat_map(|m| &mut m.endpoints) {
+        endpoint.address = format!("127.0.0.1:{port}");
         port = if first == 0 { 0 } else { port.saturating_add(1) };
     }
 }
@@ -25,11 +25,14 @@ pub fn sentinel_config(site: &Site, pace: f64, state_dir: &str) -> String {
         operator_key().public().to_hex()
     );
     for m in &site.machines {
-        let Some(address) = &m.address else { continue };
+        let Some(first) = m.endpoints.first() else { continue };
         text += &format!(
-            "\n[[equipment]]\nname = {:?}\nkind = {:?}\nprotocol = \"modbus-tcp\"\naddress = {address:?}\nunit = {}\n",
-            m.name, m.kind, m.unit
+            "\n[[equipment]]\nname = {:?}\nkind = {:?}\nprotocol = \"{}\"\naddress = {:?}\n",
+            m.name, m.kind, first.protocol, first.address
         );
+        if first.unit != 1 {
+            text += &format!("unit = {}\n", first.unit);
+        }
     }
     text
 }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use aegis_models::event::ExecutionStep;
 use aegis_models::spell::{line_of, nearest, with_nearest};
-use aegis_models::{ActionKind, Severity, Site, Span, ThreatKind, Zone, limits};
+use aegis_models::{ActionKind, Protocol, Severity, Site, Span, ThreatKind, Zone, limits};
 use aegis_plant::machines;
 use aegis_sim::SensorFault;
+use aegis_sim::link::{LinkKind, Toward};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -23,6 +24,9 @@ pub struct Scenario {
     pub seed: u64,
     /// How long it lasts, in fab time.
     pub duration: Span,
+    /// The first tier that can show it, which is the one it runs at when nothing else is asked.
+    #[serde(default)]
+    pub tier: Tier,
     /// Words to filter by; `long` runs only with `--long`.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -33,6 +37,9 @@ pub struct Scenario {
     /// What goes wrong.
     #[serde(rename = "inject", default)]
     pub injects: Vec<Inject>,
+    /// What goes wrong on the wires.
+    #[serde(rename = "link", default)]
+    pub links: Vec<Link>,
     /// What people do.
     #[serde(rename = "operator", default)]
     pub operators: Vec<Operator>,
@@ -72,6 +79,67 @@ pub struct Inject {
     /// Its full size, in the fault's own unit; the kind's typical size when absent.
     #[serde(default)]
     pub magnitude: Option<f64>,
+}
+
+/// How much of the real thing runs.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Twin and sentinel in this process on a virtual clock, samples handed over as they are; bit-exact
+    #[default]
+    Points,
+    /// The same through real protocol bytes, with the faults of links; bit-exact
+    Wire,
+    /// Real binaries, real sockets, a paced clock
+    Live,
+}
+
+/// A fault of a machine's wire.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// A name for it, so that an expectation can count from its onset.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The machine.
+    #[schemars(with = "String")]
+    pub target: Spanned<String>,
+    /// What happens to frames, or to the connection.
+    pub fault: LinkKind,
+    /// When it begins.
+    pub onset: Span,
+    /// When it ends, counted from the onset; never when absent.
+    #[serde(default)]
+    pub duration: Option<Span>,
+    /// The share of frames that it strikes, above 0, at most 1.
+    #[serde(default = "all")]
+    pub share: f64,
+    /// How long frames are held, for delay and jitter.
+    #[serde(default)]
+    pub delay: Option<Span>,
+    /// What still passes, for a slow reader [bytes per second].
+    #[serde(default)]
+    pub rate: Option<f64>,
+    /// The direction that it strikes; both when absent.
+    #[serde(default)]
+    pub toward: Option<Toward>,
+}
+
+fn all() -> f64 {
+    1.0
 }
 
 /// What a person does.
@@ -217,6 +285,29 @@ impl Scenario {
         part
     }
 
+    /// Why it cannot run at that tier, if it cannot.
+    pub fn unfit_for(&self, tier: Tier, site: &Site) -> Option<String> {
+        if let Some(l) = self.links.iter().find(|l| tier == Tier::Points && l.fault.needs_frames()) {
+            let (fault, target) = (l.fault.name(), l.target.get_ref());
+            return Some(format!(
+                "{fault} on the link of {target} strikes frames: tier points has none, wire has"
+            ));
+        }
+        if tier < self.tier {
+            return Some(format!("it needs tier {:?}", self.tier).to_lowercase());
+        }
+        // Its library owns its sockets: there are no frames to strike but real ones.
+        let sockets = |l: &&Link| {
+            let first = site.find(l.target.get_ref()).and_then(|m| site.machine(m).endpoints.first());
+            first.is_some_and(|e| e.protocol == Protocol::Opcua)
+        };
+        let l = self.links.iter().filter(|l| tier == Tier::Wire && l.fault.needs_frames()).find(sockets)?;
+        let (fault, target) = (l.fault.name(), l.target.get_ref());
+        Some(format!(
+            "{fault} on the link of {target}: OPC UA has frames at tier live only; cut would be right"
+        ))
+    }
+
     fn check(&self, site: &Site) -> Result<(), Problem> {
         if self.duration.0.is_zero() {
             return Err((None, "duration must be longer than 0s".to_owned()));
@@ -227,6 +318,9 @@ impl Scenario {
         let part = self.part_of(site);
         for inject in &self.injects {
             self.check_inject(inject, &part)?;
+        }
+        for link in &self.links {
+            self.check_link(link, &part)?;
         }
         for o in &self.operators {
             known_machine(&o.target, &part)?;
@@ -276,6 +370,36 @@ impl Scenario {
         Ok(())
     }
 
+    fn check_link(&self, link: &Link, site: &Site) -> Result<(), Problem> {
+        let at = Some(link.target.span().start);
+        let name = link.fault.name();
+        known_machine(&link.target, site)?;
+        let machine = site.find(link.target.get_ref()).map(|m| site.machine(m));
+        let Some(endpoint) = machine.and_then(|m| m.endpoints.first()) else {
+            return Err((at, format!("{} has no endpoint, and so no link", link.target.get_ref())));
+        };
+        let holds = matches!(link.fault, LinkKind::Delay | LinkKind::Jitter);
+        let speaks = endpoint.protocol;
+        let busy =
+            matches!(speaks, Protocol::ModbusTcp | Protocol::Hsms | Protocol::Bacnet | Protocol::Mtconnect);
+        let problem = if link.onset >= self.duration {
+            format!("onset {} lies beyond the end, {}", link.onset, self.duration)
+        } else if !(link.share > 0.0 && link.share <= 1.0) {
+            format!("share = {}: above 0 and at most 1 would be right", link.share)
+        } else if holds != link.delay.is_some() {
+            if holds { format!("{name} needs a delay") } else { format!("{name} takes no delay") }
+        } else if (link.fault == LinkKind::SlowReader) != link.rate.is_some_and(|r| r > 0.0) {
+            "a slow_reader, and nothing else, needs a rate above 0 [bytes per second]".to_owned()
+        } else if link.fault == LinkKind::Busy && !busy {
+            format!("{speaks} has no word for busy")
+        } else if link.fault == LinkKind::Overrun && speaks != Protocol::Mtconnect {
+            format!("{speaks} keeps nothing that could run over: mtconnect does")
+        } else {
+            return Ok(());
+        };
+        Err((at, problem))
+    }
+
     fn check_expect(&self, e: &Expect, site: &Site) -> Result<(), Problem> {
         let at = Some(e.target.span().start);
         let kind = known_machine(&e.target, site)?;
@@ -300,10 +424,11 @@ impl Scenario {
             return fail("severity and resolved go with an incident");
         }
         if let Some(of) = &e.of
-            && !self.injects.iter().any(|i| i.id.as_ref() == Some(of.get_ref()))
+            && !self.ids().any(|id| id == of.get_ref())
         {
-            let ids = self.injects.iter().filter_map(|i| i.id.as_deref());
-            let problem = format!("no inject has the id {:?}{}", of.get_ref(), nearest(of.get_ref(), ids));
+            let ids = self.ids();
+            let problem =
+                format!("no inject or link has the id {:?}{}", of.get_ref(), nearest(of.get_ref(), ids));
             return Err((Some(of.span().start), problem));
         }
         if e.within.is_some() && self.onset_for(e).is_none() {
@@ -312,13 +437,20 @@ impl Scenario {
         Ok(())
     }
 
-    /// The onset that an expectation counts from.
+    fn ids(&self) -> impl Iterator<Item = &str> + Clone {
+        let links = self.links.iter().filter_map(|l| l.id.as_deref());
+        self.injects.iter().filter_map(|i| i.id.as_deref()).chain(links)
+    }
+
+    /// The onset that an expectation counts from: of the inject or link it names, or of the first on its machine.
     pub fn onset_for(&self, e: &Expect) -> Option<Span> {
-        let mine = |i: &&Inject| match &e.of {
-            Some(of) => i.id.as_ref() == Some(of.get_ref()),
-            None => i.target.get_ref() == e.target.get_ref(),
-        };
-        self.injects.iter().find(mine).map(|i| i.onset)
+        let injects = self.injects.iter().map(|i| (&i.id, &i.target, i.onset));
+        let mut all = injects.chain(self.links.iter().map(|l| (&l.id, &l.target, l.onset)));
+        all.find(|(id, target, _)| match &e.of {
+            Some(of) => id.as_ref() == Some(of.get_ref()),
+            None => target.get_ref() == e.target.get_ref(),
+        })
+        .map(|(.., onset)| onset)
     }
 }
 
@@ -379,6 +511,16 @@ mod tests {
             ),
             ("[[expect]]\ntarget = \"FFU-03\"\n".to_owned(), "6:", "needs incident"),
             ("[[forbid]]\ntarget = \"FFU-03\"\n".to_owned(), "6:", "a forbid needs"),
+            (
+                "[[link]]\ntarget = \"FFU-03\"\nonset = \"1m\"\nfault = \"los\"\n".to_owned(),
+                "8: unknown variant `los`",
+                "\"loss\"?",
+            ),
+            (
+                "[[link]]\ntarget = \"FFU-03\"\nonset = \"1m\"\nfault = \"delay\"\n".to_owned(),
+                "6: delay needs a delay",
+                "",
+            ),
         ];
         for (rest, what, hint) in cases {
             let told = refused(&rest);

@@ -11,4 +11,5 @@ pub mod replay;
 pub mod run;
 pub mod score;
 pub mod timeline;
+pub mod wire;
 pub mod world;

@@ -78,14 +78,10 @@ pub fn run(
     pace: f64,
 ) -> anyhow::Result<Outcome> {
     let part = scenario.part_of(site);
-    if let Some(m) = part.machines.iter().find(|m| m.address.is_none()) {
-        bail!("{} has no endpoint yet: tier live takes machines that are served", m.name);
+    if let Some(m) = part.machines.iter().find(|m| m.endpoints.is_empty()) {
+        bail!("{} has no endpoint: tier live takes machines that are served", m.name);
     }
     ensure!(scenario.operators.is_empty(), "operators need a hub: tier live has none yet");
-    ensure!(
-        !scenario.machines.is_empty(),
-        "tier live needs machines = [..]: not every machine is served yet"
-    );
     let seed = seed.unwrap_or(scenario.seed);
     let file = path.to_str().context("the path is not UTF-8")?;
     let (seed_text, pace_text) = (seed.to_string(), pace.to_string());

@@ -9,8 +9,9 @@ use aegis_sim::{BadTwin, STEP};
 use serde::Serialize;
 
 use crate::expect::{Probes, Verdict, judge};
-use crate::file::Scenario;
+use crate::file::{Scenario, Tier};
 use crate::score::{Score, score};
+use crate::wire;
 use crate::world::{World, machine_configs, twin_for};
 
 /// A scenario that has run.
@@ -54,13 +55,26 @@ pub enum RunError {
     /// The recording cannot be kept.
     #[error(transparent)]
     Recording(#[from] BadRecording),
+    /// A machine cannot speak the protocol that the site gives it.
+    #[error("{machine}: {source}")]
+    NoDoor {
+        /// Which machine.
+        machine: String,
+        /// Why.
+        source: aegis_sim::host::door::NoDoor,
+    },
+    /// The system gives no runtime.
+    #[error("no runtime: {0}")]
+    Runtime(std::io::Error),
 }
 
-/// Runs a scenario at tier `points`. `progress` is told the share that is done, now and then.
+/// Runs a scenario on the virtual clock, at tier `points` or `wire`. `progress` is told the share that is done, now and
+/// then.
 pub fn run(
     path: &Path,
     scenario: &Scenario,
     site: &Site,
+    tier: Tier,
     seed: Option<u64>,
     record: Option<&Path>,
     progress: &dyn Fn(f64),
@@ -83,11 +97,18 @@ pub fn run(
     let mut world = World::new(scenario, site, Seed(seed), recorder)?;
     let mut probes = Probes::new(scenario, &part, &world.twin);
     let steps = scenario.duration.0.as_nanos().div_ceil(STEP.as_nanos()) as u64;
-    for n in 0..steps {
-        world.step()?;
+    let mut look = |world: &World, n: u64| {
         probes.look(scenario, &world.twin);
         if n % 6_000 == 0 {
             progress(n as f64 / steps as f64);
+        }
+    };
+    if tier == Tier::Wire {
+        wire::live(&mut world, scenario, &part, Seed(seed), steps, &mut look)?;
+    } else {
+        for n in 0..steps {
+            world.step()?;
+            look(&world, n);
         }
     }
     let events = world.finish()?;

@@ -1,7 +1,7 @@
 //! How well the sentinel did, held against the twin's own truth.
 
 use aegis_models::event::{Body, Event, Incident};
-use aegis_models::{MachineIx, Site, Threat, ThreatKind, Time, Zone};
+use aegis_models::{MachineIx, Site, Span, Threat, ThreatKind, Time, Zone};
 use aegis_plant::machines;
 use aegis_sentinel::{MachineState, Policy, SafetyCircuit};
 use aegis_sim::SensorFault;
@@ -104,10 +104,13 @@ pub fn score(scenario: &Scenario, site: &Site, events: &[Event], undefended: u32
     }
     let machines = machine_configs(&site);
     for i in &all {
-        let explained = scenario.injects.iter().any(|inject| {
-            inject.target.get_ref() == &i.machine && i.last_seen >= Time::ZERO.after(inject.onset.0)
-        });
-        if !explained {
+        let began =
+            |target: &str, onset: Span| target == i.machine && i.last_seen >= Time::ZERO.after(onset.0);
+        let by_fault = scenario.injects.iter().any(|f| began(f.target.get_ref(), f.onset));
+        // A link can lose a machine or spoil its values, and nothing else.
+        let by_link = matches!(i.threat.kind, ThreatKind::SensorFault | ThreatKind::CommunicationLoss)
+            && scenario.links.iter().any(|l| began(l.target.get_ref(), l.onset));
+        if !by_fault && !by_link {
             total.false_alarms += 1;
             continue;
         }

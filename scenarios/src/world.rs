@@ -1,19 +1,24 @@
-//! The twin and the sentinel in one process, on one virtual clock: the tier `points`.
+//! The twin, the sentinel and the people of a scenario in one process, on one virtual clock.
+//!
+//! How values reach the sentinel and its commands the machines is the tier's: at tier `points` directly, at tier
+//! [`wire`](crate::wire) through real bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_models::event::{Body, Event, Proposal, Source};
-use aegis_models::{ActionKind, Frame, MachineIx, Profile, Seed, Site, Time, limits};
+use aegis_models::{ActionKind, Command, Frame, MachineIx, Profile, Seed, Site, Time, limits};
 use aegis_plant::machines;
 use aegis_sentinel::approval::Answer;
 use aegis_sentinel::{
     Agent, AgentConfig, Input, MachineConfig, Output, Policy, SigningKey, Stop, WriteOutcome,
 };
+use aegis_sim::link::{Line, LinkFault};
 use aegis_sim::record::{BadRecording, Recorder};
 use aegis_sim::{BadTwin, FaultPlan, Layer, SensorFault, Twin, TwinOptions};
 
-use crate::file::{Deed, Inject, Operator, Scenario};
+use crate::file::{Deed, Inject, Link, Operator, Scenario};
 
 /// A crew reaches a machine this long after its maintenance was approved, and renews what wears.
 const CREW: Duration = Duration::from_secs(180);
@@ -34,7 +39,9 @@ pub struct World {
     operator_seq: u64,
     stop_serial: u64,
     order: u64,
-    frames: Vec<Frame>,
+    orders: Vec<Command>,
+    /// Links that the sentinel has been told are down, at tier `points`.
+    down: Vec<MachineIx>,
     /// All that has been told so far, in order.
     pub events: Vec<Event>,
     recorder: Option<Recorder>,
@@ -107,11 +114,49 @@ pub fn fault_plan(inject: &Inject, site: &Site) -> FaultPlan {
     }
 }
 
-/// A twin with a scenario's faults planned. `site` is the scenario's part of the site.
+/// The fault of a link. The file has been checked.
+pub fn link_fault(link: &Link) -> LinkFault {
+    LinkFault {
+        kind: link.fault,
+        onset: Time::ZERO.after(link.onset.0),
+        duration: link.duration.map(|d| d.0),
+        share: link.share,
+        delay: link.delay.unwrap_or_default().0,
+        rate: link.rate.unwrap_or(f64::INFINITY),
+        toward: link.toward,
+    }
+}
+
+/// The lines of the machines whose links have faults.
+pub fn lines(scenario: &Scenario, site: &Site, seed: Seed, pace: f64) -> BTreeMap<MachineIx, Line> {
+    let mut lines = BTreeMap::new();
+    for (i, entry) in site.machines.iter().enumerate() {
+        let mine = |l: &&Link| l.target.get_ref() == &entry.name;
+        let faults: Vec<LinkFault> = scenario.links.iter().filter(mine).map(link_fault).collect();
+        if let (false, Some(first)) = (faults.is_empty(), entry.endpoints.first()) {
+            lines.insert(MachineIx(i as u16), Line::new(&entry.name, first.protocol, faults, seed, pace));
+        }
+    }
+    lines
+}
+
+/// A twin with a scenario's faults planned; those of links it only tells. `site` is the scenario's part of the site.
 pub fn twin_for(scenario: &Scenario, site: &Site, seed: Seed) -> Result<Twin, BadTwin> {
     let mut twin = Twin::new(site, &TwinOptions { seed, noise: true })?;
     for inject in &scenario.injects {
         twin.plan(fault_plan(inject, site))?;
+    }
+    for link in &scenario.links {
+        let machine = site.find(link.target.get_ref()).expect("checked with the file");
+        twin.plan(FaultPlan {
+            machine: usize::from(machine.0),
+            name: format!("link_{}", link.fault.name()),
+            layer: Layer::Link,
+            onset: Time::ZERO.after(link.onset.0),
+            ramp: Duration::ZERO,
+            duration: link.duration.map(|d| d.0),
+            magnitude: link.share,
+        })?;
     }
     Ok(twin)
 }
@@ -141,34 +186,109 @@ impl World {
             operator_seq: 0,
             stop_serial: 0,
             order: 0,
-            frames: Vec::new(),
+            orders: Vec::new(),
+            down: Vec::new(),
             events: Vec::new(),
             recorder,
         })
     }
 
-    /// Lives through one base step.
+    /// Lives through one base step at tier `points`.
     pub fn step(&mut self) -> Result<(), BadRecording> {
-        let mut frames = std::mem::take(&mut self.frames);
-        frames.clear();
-        self.twin.step(&mut frames);
-        let now = self.twin.now();
+        let mut frames = Vec::new();
+        let now = self.advance(&mut frames)?;
+        self.tell_links(now)?;
+        for frame in frames {
+            if !self.down.contains(&frame.machine) {
+                self.hear(now, frame)?;
+                self.carry_out(now)?;
+            }
+        }
+        self.go_about(now)?;
+        self.carry_out(now)
+    }
+
+    /// At tier `points` a link stands or does not.
+    fn tell_links(&mut self, now: Time) -> Result<(), BadRecording> {
+        for i in 0..self.site.machines.len() {
+            let machine = MachineIx(i as u16);
+            let (cut, was) = (self.cut(machine, now), self.down.contains(&machine));
+            if cut != was {
+                self.down.retain(|m| *m != machine);
+                let detail = if cut {
+                    self.down.push(machine);
+                    "the link is cut"
+                } else {
+                    ""
+                };
+                self.say(now, Input::Link { machine, up: !cut, detail: detail.to_owned() })?;
+                self.carry_out(now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing passes a machine's link, by a fault that is more than a matter of frames.
+    pub fn cut(&self, machine: MachineIx, now: Time) -> bool {
+        let name = &self.site.machine(machine).name;
+        let mine = |l: &&Link| l.target.get_ref() == name && !l.fault.needs_frames();
+        self.scenario.links.iter().filter(mine).any(|l| link_fault(l).active(now))
+    }
+
+    /// Moves the machines by one base step. What their instruments show is not yet the sentinel's.
+    pub fn advance(&mut self, frames: &mut Vec<Frame>) -> Result<Time, BadRecording> {
+        self.twin.step(frames);
         for event in self.twin.take_truth() {
             self.tell(event)?;
         }
-        for frame in frames.drain(..) {
-            if let Some(r) = &mut self.recorder {
-                r.frame(self.order, &frame)?;
-            }
-            self.order += 1;
-            self.agent.handle(now, Input::Frame(frame));
-            self.drain(now)?;
+        Ok(self.twin.now())
+    }
+
+    /// Gives the sentinel a machine's values.
+    pub fn hear(&mut self, now: Time, frame: Frame) -> Result<(), BadRecording> {
+        if let Some(r) = &mut self.recorder {
+            r.frame(self.order, &frame)?;
         }
-        self.frames = frames;
+        self.order += 1;
+        self.agent.handle(now, Input::Frame(frame));
+        self.drain(now)
+    }
+
+    /// Tells the sentinel something that is no frame, and keeps it for replay.
+    pub fn say(&mut self, now: Time, input: Input) -> Result<(), BadRecording> {
+        self.put(now, input)?;
+        self.drain(now)
+    }
+
+    /// People do what they have to do, and the sentinel's own deadlines are kept.
+    pub fn go_about(&mut self, now: Time) -> Result<(), BadRecording> {
         self.keep_appointments(now)?;
         if self.agent.poll_timeout().is_some_and(|t| t <= now) {
             self.say(now, Input::Tick)?;
-            self.drain(now)?;
+        }
+        Ok(())
+    }
+
+    /// The writes that the sentinel has ordered since the last call.
+    pub fn take_orders(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// Hands every order to its machine at once.
+    fn carry_out(&mut self, now: Time) -> Result<(), BadRecording> {
+        while !self.orders.is_empty() {
+            for command in self.take_orders() {
+                let refused = |reason: &str| WriteOutcome::Refused { reason: reason.to_owned() };
+                let outcome = match self.site.find(&command.machine) {
+                    None => refused("no such machine"),
+                    Some(m) if self.down.contains(&m) => refused("not connected: nothing was sent"),
+                    Some(m) => match self.twin.command(m, &command) {
+                        Ok(()) => WriteOutcome::Accepted,
+                        Err(refusal) => refused(&refusal.to_string()),
+                    },
+                };
+                self.say(now, Input::Written { id: command.id, outcome })?;
+            }
         }
         Ok(())
     }
@@ -189,8 +309,7 @@ impl World {
         Ok(())
     }
 
-    /// Tells the agent something that is no frame, and keeps it for replay.
-    fn say(&mut self, now: Time, input: Input) -> Result<(), BadRecording> {
+    fn put(&mut self, now: Time, input: Input) -> Result<(), BadRecording> {
         if let Some(r) = &mut self.recorder {
             r.input(self.order, now, &input)?;
         }
@@ -207,17 +326,8 @@ impl World {
                     self.tell(event)?;
                 }
                 // Nothing outlives this process, so that an intent is as durable at once as it will ever be.
-                Output::Intend(id) => self.say(now, Input::Durable { id })?,
-                Output::Write(command) => {
-                    let machine = self.site.find(&command.machine);
-                    let result = machine.map(|m| self.twin.command(m, &command));
-                    let outcome = match result {
-                        Some(Ok(())) => WriteOutcome::Accepted,
-                        Some(Err(refusal)) => WriteOutcome::Refused { reason: refusal.to_string() },
-                        None => WriteOutcome::Refused { reason: "no such machine".to_owned() },
-                    };
-                    self.say(now, Input::Written { id: command.id, outcome })?;
-                }
+                Output::Intend(id) => self.put(now, Input::Durable { id })?,
+                Output::Write(command) => self.orders.push(command),
             }
         }
         Ok(())
@@ -259,7 +369,6 @@ impl World {
             let input = self.perform(task, now)?;
             if let Some(input) = input {
                 self.say(now, input)?;
-                self.drain(now)?;
             }
         }
         Ok(())

@@ -37,6 +37,8 @@ pub enum Layer {
     Process,
     /// One of its instruments.
     Sensor(PointIx, SensorFault),
+    /// Its wire: the machine itself knows nothing of it.
+    Link,
 }
 
 /// What can be wrong with an instrument.

@@ -237,6 +237,8 @@ impl Twin {
                 Layer::Sensor(point, kind) => {
                     unit.instruments.set_fault(k, point, kind, active.then_some(level));
                 }
+                // A line strikes by itself; here it is only told.
+                Layer::Link => {}
             }
             if turned {
                 self.tell(if active {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aegis_models::Site;
-use aegis_scenarios::file::Scenario;
+use aegis_scenarios::file::{Scenario, Tier};
 use aegis_scenarios::run::run;
 
 use crate::support::{aegis, root, stdout_of};
@@ -13,7 +13,8 @@ const SCENARIO: &str = "scenarios/library/ffu/filter-clog.toml";
 fn timeline(seed: Option<u64>, site: &Site) -> String {
     let path = root().join(SCENARIO);
     let scenario = Scenario::read(&path, site).expect("the scenario is valid");
-    let outcome = run(Path::new(SCENARIO), &scenario, site, seed, None, &|_| {}).expect("it runs");
+    let outcome =
+        run(Path::new(SCENARIO), &scenario, site, Tier::Points, seed, None, &|_| {}).expect("it runs");
     serde_json::to_string(&outcome.events).expect("events are JSON")
 }
 
@@ -39,7 +40,7 @@ fn a_new_machine_shifts_nobody_elses_numbers() {
     let scenario = Scenario::read(&root().join(SCENARIO), &site).expect("valid");
     let mut wider = scenario.clone();
     wider.machines.clear();
-    let all = run(Path::new(SCENARIO), &wider, &site, None, None, &|_| {}).expect("it runs");
+    let all = run(Path::new(SCENARIO), &wider, &site, Tier::Points, None, None, &|_| {}).expect("it runs");
     let target = scenario.injects[0].target.get_ref();
     // What is said of the faulty machine is the same, whoever else is there.
     let of_target = |json: &str| -> Vec<String> {

@@ -31,11 +31,14 @@ fn incidents(json: &str) -> BTreeSet<(String, String, String)> {
 }
 
 #[test]
-fn tiers_points_and_live_find_the_same_incidents() {
-    let run = |more: &[&str]| stdout_of(&aegis(&[&["run", SCENARIO, "--json"], more].concat()));
-    let points = incidents(&run(&[]));
-    assert_eq!(points.len(), 1);
-    assert_eq!(incidents(&run(&["--tier", "live", "--pace", PACE])), points);
+fn all_three_tiers_find_the_same_incidents_though_the_link_is_cut_in_the_middle_of_a_mitigation() {
+    const CUT: &str = "scenarios/library/link/cut-during-mitigation.toml";
+    let run =
+        |tier: &str| incidents(&stdout_of(&aegis(&["run", CUT, "--json", "--tier", tier, "--pace", PACE])));
+    let points = run("points");
+    assert_eq!(points.len(), 2);
+    assert_eq!(run("wire"), points);
+    assert_eq!(run("live"), points);
 }
 
 /// A twin and a sentinel, and the sentinel's folder.
@@ -50,7 +53,7 @@ impl Plant {
     fn start() -> Plant {
         let dir = tempfile::tempdir().expect("a folder");
         let (twin, site) = Plant::twin("0");
-        let address = site.machines[0].address.clone().expect("it listens");
+        let address = site.machines[0].endpoints[0].address.clone();
         let port = address.rsplit(':').next().expect("a port").to_owned();
         let config =
             aegis_scenarios::endpoints::sentinel_config(&site, PACE.parse().expect("a number"), "state");

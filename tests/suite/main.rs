@@ -1,6 +1,7 @@
 //! One integration binary for everything that needs more than one crate.
 
 mod determinism;
+mod disk;
 mod loop_closed;
 mod peers;
 mod recordings;
@@ -8,3 +9,4 @@ mod safety;
 mod scenarios;
 mod support;
 mod tidy;
+mod wire;

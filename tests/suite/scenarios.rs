@@ -8,7 +8,7 @@ use aegis_scenarios::timeline;
 
 use crate::support::{aegis, root, stdout_of};
 
-fn library() -> Vec<std::path::PathBuf> {
+pub fn library() -> Vec<std::path::PathBuf> {
     fn collect(dir: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
         let mut entries: Vec<_> =
             std::fs::read_dir(dir).expect("readable").map(|e| e.expect("readable").path()).collect();
@@ -32,7 +32,7 @@ fn every_scenario_meets_its_expectations_and_its_timeline_is_held() {
             continue;
         }
         let relative = path.strip_prefix(root()).expect("inside the repository").to_owned();
-        let outcome = run(&relative, &scenario, &site, None, None, &|_| {}).expect("it runs");
+        let outcome = run(&relative, &scenario, &site, scenario.tier, None, None, &|_| {}).expect("it runs");
         let unmet: Vec<_> = outcome.verdicts.iter().filter(|v| !v.met).collect();
         assert!(unmet.is_empty(), "{}: {unmet:#?}", relative.display());
         let told = outcome.events.iter().filter(|e| !matches!(e.body, Body::Watching { .. }));

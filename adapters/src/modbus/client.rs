@@ -19,47 +19,7 @@ use tokio_modbus::{ExceptionCode, Request, Response, Slave};
 
 use super::binding::{self, Binding, Place, is_bits};
 use super::plan::Block;
-
-/// Why a read or write came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The device understood and refused; the connection goes on.
-    #[error("the device refused {what} with exception {:02X}", u8::from(*exception))]
-    Refused {
-        /// The read or write.
-        what: String,
-        /// Its reason.
-        exception: ExceptionCode,
-    },
-    /// Nothing was sent: the point cannot be written, or not with that value.
-    #[error("point {} was not written: {problem}", point.0)]
-    Unwritable {
-        /// The point.
-        point: PointIx,
-        /// Why.
-        problem: &'static str,
-    },
-    /// The connection failed and is closed.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-}
-
-/// Why a connection failed. What was under way may or may not have happened.
-#[derive(Debug, thiserror::Error)]
-pub enum LinkError {
-    /// The device did not answer in time.
-    #[error("no answer within {0:?}")]
-    Timeout(Duration),
-    /// The stream broke, or carried what is no Modbus.
-    #[error("the link broke: {0}")]
-    Broken(#[from] io::Error),
-    /// The reply was not one to the request.
-    #[error("the device answered something else: {0}")]
-    Mismatch(String),
-    /// An earlier failure closed the connection.
-    #[error("the connection is closed")]
-    Closed,
-}
+use crate::client::{ClientError, LinkError};
 
 /// A connection to one device.
 pub struct Client {
@@ -137,7 +97,7 @@ impl Client {
         match refusal {
             Some((block, exception)) if !given => {
                 let what = format!("the read of {} {:?} from {}", block.count, block.table, block.first);
-                Err(ClientError::Refused { what, exception })
+                Err(refused(what, exception))
             }
             _ => Ok(samples),
         }
@@ -152,7 +112,7 @@ impl Client {
         let place = *self.binding.place(point).expect("the point is bound");
         let read = self.read_block(&Block::of(place)).await?;
         let what = || format!("the read of {:?} {}", place.table, place.address);
-        read.map(|samples| samples[0]).map_err(|exception| ClientError::Refused { what: what(), exception })
+        read.map(|samples| samples[0]).map_err(|exception| refused(what(), exception))
     }
 
     /// Writes one point [the point's unit] and waits until the device confirms. The value must be in the point's
@@ -186,7 +146,7 @@ impl Client {
             Ok(other) => Err(self.mismatch(&other).into()),
             Err(exception) => {
                 let what = format!("the write of {:?} {}", place.table, place.address);
-                Err(ClientError::Refused { what, exception })
+                Err(refused(what, exception))
             }
         }
     }
@@ -247,6 +207,10 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("closed", &self.is_closed()).finish_non_exhaustive()
     }
+}
+
+fn refused(what: String, exception: ExceptionCode) -> ClientError {
+    ClientError::Refused { what, answer: format!("exception {:02X}", u8::from(exception)) }
 }
 
 /// Whether another read could fare better: a busy device or a gateway without a path refuses each alike.

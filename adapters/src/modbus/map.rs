@@ -1,15 +1,16 @@
 //! A device made of point values: what a server serves of one machine.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aegis_models::profile::ModbusTable;
-use aegis_models::{PointIx, Quality, Sample};
+use aegis_models::{Frame, PointIx, Quality, Sample};
 use tokio_modbus::ExceptionCode;
 
 use super::binding::{Binding, Place, is_bits};
 use super::server::Device;
 use crate::limits::MODBUS_QUEUED_WRITES;
+use crate::served::Served;
 
 /// The tables of one machine over the values of its points.
 ///
@@ -147,5 +148,16 @@ impl Device for RegisterMap {
 
     fn write_registers(&mut self, first: u16, words: &[u16]) -> Result<(), ExceptionCode> {
         self.write(ModbusTable::Holding, first, words)
+    }
+}
+
+impl Served for Arc<Mutex<RegisterMap>> {
+    fn publish(&self, frame: &Frame) {
+        // A map whose holder panicked still holds whole values: writes are all or nothing.
+        self.lock().unwrap_or_else(PoisonError::into_inner).publish_samples(&frame.samples);
+    }
+
+    fn take_writes(&self) -> Vec<(PointIx, f64)> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).take_writes()
     }
 }

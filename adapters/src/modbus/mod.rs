@@ -13,7 +13,7 @@ pub mod serve;
 pub mod server;
 
 pub use binding::{BadBinding, Binding, Place};
-pub use client::{Client, ClientError, LinkError};
+pub use client::Client;
 pub use map::RegisterMap;
 pub use plan::{Block, Group};
 pub use serve::{ServeOptions, serve, serve_stream};

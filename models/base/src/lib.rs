@@ -21,6 +21,6 @@ pub use event::{Body, Event, Source};
 pub use profile::Profile;
 pub use sample::{Frame, PointIx, Quality, Record, Sample};
 pub use seed::{Rng, Seed};
-pub use site::{MachineIx, Site};
+pub use site::{MachineIx, Protocol, Site};
 pub use threat::{Severity, Threat, ThreatKind, Zone};
 pub use time::{Span, Time};

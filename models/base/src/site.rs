@@ -49,16 +49,95 @@ pub struct MachineEntry {
     pub kind: String,
     /// The bay it stands in.
     pub bay: String,
-    /// Where its endpoint listens, as `host:port`; none when no wire serves it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-    /// Modbus unit identifier.
-    #[serde(default = "one")]
-    pub unit: u8,
+    /// Where it listens; the first is the one that a sentinel uses. None when no wire serves it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<Endpoint>,
 }
 
-fn one() -> u8 {
+/// One door of a machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where, as `host:port`.
+    pub address: String,
+    /// Its number behind the address: the Modbus unit identifier, the HSMS device identifier, the BACnet device
+    /// instance.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub unit: u32,
+}
+
+/// A field protocol, with what carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// Modbus TCP.
+    ModbusTcp,
+    /// Modbus RTU frames over a TCP connection, as serial device servers carry them.
+    ModbusRtuOverTcp,
+    /// Modbus RTU on a serial line.
+    ModbusRtu,
+    /// OPC UA over its binary TCP transport.
+    Opcua,
+    /// SECS-II and GEM over HSMS-SS.
+    Hsms,
+    /// BACnet/IP.
+    Bacnet,
+    /// MTConnect over HTTP.
+    Mtconnect,
+}
+
+impl Protocol {
+    /// The numbers that a device behind an address can have.
+    pub fn units(self) -> std::ops::RangeInclusive<u32> {
+        match self {
+            // 0 is a broadcast, 248 to 255 are reserved or the device itself (Modbus over serial line V1.02, 2.2).
+            Protocol::ModbusTcp | Protocol::ModbusRtuOverTcp => 0..=255,
+            Protocol::ModbusRtu => 1..=247,
+            Protocol::Hsms => 0..=0x7FFF,
+            Protocol::Bacnet => 0..=4_194_302,
+            Protocol::Opcua | Protocol::Mtconnect => 1..=1,
+        }
+    }
+
+    /// Every protocol.
+    pub const ALL: [Protocol; 7] = [
+        Protocol::ModbusTcp,
+        Protocol::ModbusRtuOverTcp,
+        Protocol::ModbusRtu,
+        Protocol::Opcua,
+        Protocol::Hsms,
+        Protocol::Bacnet,
+        Protocol::Mtconnect,
+    ];
+
+    /// Its name, as files have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::ModbusTcp => "modbus-tcp",
+            Protocol::ModbusRtuOverTcp => "modbus-rtu-over-tcp",
+            Protocol::ModbusRtu => "modbus-rtu",
+            Protocol::Opcua => "opcua",
+            Protocol::Hsms => "hsms",
+            Protocol::Bacnet => "bacnet",
+            Protocol::Mtconnect => "mtconnect",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+fn one() -> u32 {
     1
+}
+
+fn is_one(unit: &u32) -> bool {
+    *unit == 1
 }
 
 /// Why a site cannot be used.
@@ -89,6 +168,16 @@ impl Site {
         for m in &site.machines {
             if !names.insert(&m.name) {
                 return bad(format!("machine {} stands twice", m.name));
+            }
+            for e in &m.endpoints {
+                let (units, unit) = (e.protocol.units(), e.unit);
+                if !units.contains(&unit) {
+                    let (low, high) = (units.start(), units.end());
+                    return bad(format!(
+                        "machine {}: {} unit {unit}: {low} to {high} would be right",
+                        m.name, e.protocol
+                    ));
+                }
             }
             if !site.bays.iter().any(|b| b.id == m.bay) {
                 return bad(format!("machine {}: no bay is named {}", m.name, m.bay));
@@ -127,6 +216,13 @@ mod tests {
     fn the_built_in_site_names_profiles_that_exist() {
         for m in Site::built_in().machines {
             assert!(crate::Profile::built_in(&m.kind).is_some(), "{} is a {}", m.name, m.kind);
+        }
+    }
+
+    #[test]
+    fn a_protocol_is_named_in_files_as_it_names_itself() {
+        for p in Protocol::ALL {
+            assert_eq!(serde_json::to_value(p).unwrap(), p.name());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use aegis_models::profile::{Access, DataType, ModbusTable, WordOrder};
+use aegis_models::site::{Endpoint, MachineEntry};
 use aegis_models::{Profile, Site};
 use serde::Serialize;
 
@@ -12,10 +12,10 @@ use crate::endpoints::{move_ports, sentinel_config};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aegis fab
-  aegis fab --json | jq '.[] | select(.protocol)'
+  aegis fab --json | jq '.[] | {name, endpoints}'
   aegis fab --sentinel-config > sentinel.toml")]
 pub struct Args {
-    /// Every machine with its points, as JSON
+    /// Every machine with its endpoints and its profile, as JSON
     #[arg(long, conflicts_with = "sentinel_config")]
     json: bool,
     /// The configuration of a sentinel for the served machines
@@ -34,27 +34,8 @@ struct Machine {
     name: String,
     kind: String,
     bay: String,
-    protocol: Option<&'static str>,
-    address: Option<String>,
-    unit: u8,
-    word_order: WordOrder,
-    points: Vec<Point>,
-}
-
-#[derive(Serialize)]
-struct Point {
-    id: String,
-    unit: String,
-    #[serde(rename = "type")]
-    data: DataType,
-    access: Access,
-    range: [f64; 2],
-    nominal: Option<f64>,
-    period_s: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    table: Option<ModbusTable>,
-    #[serde(rename = "register", skip_serializing_if = "Option::is_none")]
-    address: Option<u16>,
+    endpoints: Vec<Endpoint>,
+    profile: Profile,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -74,48 +55,29 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(MET))
 }
 
-fn machine(m: &aegis_models::site::MachineEntry) -> Machine {
-    let profile = Profile::built_in(&m.kind).expect("the site is checked");
+fn machine(m: &MachineEntry) -> Machine {
     Machine {
         name: m.name.clone(),
         kind: m.kind.clone(),
         bay: m.bay.clone(),
-        protocol: m.address.as_ref().map(|_| "modbus-tcp"),
-        address: m.address.clone(),
-        unit: m.unit,
-        word_order: profile.modbus.word_order,
-        points: profile
-            .points
-            .into_iter()
-            .map(|p| Point {
-                unit: p.unit,
-                data: p.data,
-                access: p.access,
-                range: p.range,
-                nominal: p.nominal,
-                period_s: p.period.secs_f64(),
-                table: p.modbus.map(|m| m.table),
-                address: p.modbus.map(|m| m.address),
-                id: p.id,
-            })
-            .collect(),
+        endpoints: m.endpoints.clone(),
+        profile: Profile::built_in(&m.kind).expect("the site is checked"),
     }
 }
 
 fn table(site: &Site) -> String {
     let mut text =
         format!("{:<8} {:<12} {:<6} {:<11} {:<16} points\n", "machine", "kind", "bay", "protocol", "address");
-    for m in &site.machines {
-        let m = machine(m);
-        text += &format!(
-            "{:<8} {:<12} {:<6} {:<11} {:<16} {}\n",
-            m.name,
-            m.kind,
-            m.bay,
-            m.protocol.unwrap_or("-"),
-            m.address.as_deref().unwrap_or("-"),
-            m.points.len()
-        );
+    for m in site.machines.iter().map(machine) {
+        let points = m.profile.points.len();
+        let mut row = |protocol: &str, address: &str| {
+            text +=
+                &format!("{:<8} {:<12} {:<6} {protocol:<11} {address:<16} {points}\n", m.name, m.kind, m.bay);
+        };
+        if m.endpoints.is_empty() {
+            row("-", "-");
+        }
+        m.endpoints.iter().for_each(|e| row(e.protocol.name(), &e.address));
     }
     text
 }

@@ -1,7 +1,9 @@
 //! The command line: one file a command.
 
+mod client;
 mod detect;
 mod fab;
+mod gem;
 mod replay;
 mod run;
 mod schema;
@@ -24,7 +26,7 @@ pub const BAD_INPUT: u8 = 2;
 #[command(after_help = "Examples:
   aegis run scenarios/library                        every scenario, one line each
   aegis run scenarios/library/ffu/filter-clog.toml   one scenario, with its timeline
-  aegis serve --pace 1                               the twin's machines on real Modbus TCP ports
+  aegis serve --pace 1                               the twin's machines on their real protocols
   aegis fab --sentinel-config > sentinel.toml        the configuration that points a sentinel at them
   aegis sentinel --config sentinel.toml              the production sentinel")]
 struct Cli {
@@ -40,6 +42,8 @@ enum Command {
     Serve(serve::Args),
     /// List the fab's machines, or print the sentinel's configuration for them
     Fab(fab::Args),
+    /// Print what the twin's SECS/GEM equipment complies with
+    Gem(gem::Args),
     /// Run the detectors over a recording of real equipment
     Detect(detect::Args),
     /// Feed a recorded run to a fresh sentinel and compare
@@ -56,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Fab(args) => fab::run(args),
+        Command::Gem(args) => gem::run(args),
         Command::Detect(args) => detect::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Schema(args) => schema::run(args),

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{BAD_INPUT, MET, NOT_MET, print};
-use crate::file::Scenario;
+use crate::file::{Scenario, Tier};
 use crate::run::{Outcome, RunError};
 use crate::score::Score;
 use crate::{junit, live, timeline};
@@ -30,9 +30,9 @@ pub struct Args {
     /// Run with this seed instead of each scenario's own
     #[arg(long)]
     seed: Option<u64>,
-    /// What runs: everything in this process on a virtual clock, or real programs over real sockets
-    #[arg(long, value_enum, default_value = "points")]
-    tier: Tier,
+    /// How much of the real thing runs; what each scenario asks for when absent
+    #[arg(long, value_enum)]
+    tier: Option<Tier>,
     /// One JSON object a scenario, a line each
     #[arg(long)]
     json: bool,
@@ -53,17 +53,10 @@ pub struct Args {
     pace: f64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Tier {
-    /// Twin and sentinel in this process, on a virtual clock, bit-exact
-    Points,
-    /// Real binaries, real sockets, a paced clock
-    Live,
-}
-
 struct Job {
     path: PathBuf,
     scenario: Scenario,
+    tier: Tier,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -74,7 +67,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let single = files.len() == 1;
     for path in files {
         match Scenario::read(&path, &site) {
-            Ok(scenario) if wanted(&args, &path, &scenario, single) => jobs.push(Job { path, scenario }),
+            Ok(scenario) if wanted(&args, &path, &scenario, single) => {
+                let tier = args.tier.unwrap_or(scenario.tier);
+                if let Some(why) = scenario.unfit_for(tier, &site) {
+                    anstream::eprintln!("{}: {why}", path.display());
+                    bad += 1;
+                } else {
+                    jobs.push(Job { path, scenario, tier });
+                }
+            }
             Ok(_) => {}
             Err(e) => {
                 anstream::eprintln!("{e}");
@@ -150,9 +151,9 @@ fn find_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 /// Runs the jobs on all cores; the outcomes come back in the order of the jobs.
 fn run_all(args: &Args, site: &Site, jobs: &[Job]) -> anyhow::Result<Vec<Outcome>> {
     // A live run needs the ports and the pace to itself.
-    let threads = match args.tier {
-        Tier::Points => std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len()),
-        Tier::Live => 1,
+    let threads = match jobs.iter().any(|j| j.tier == Tier::Live) {
+        true => 1,
+        false => std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len()),
     };
     let bar = progress_bar(jobs.len());
     let next = AtomicUsize::new(0);
@@ -185,14 +186,14 @@ enum RunOneError {
 
 fn run_one(args: &Args, site: &Site, job: &Job, bar: &ProgressBar) -> Result<Outcome, RunOneError> {
     let name = job.path.display().to_string();
-    match args.tier {
-        Tier::Points => {
+    match job.tier {
+        Tier::Points | Tier::Wire => {
             let dir = args
                 .record
                 .as_ref()
                 .map(|d| d.join(job.path.with_extension("").file_name().unwrap_or_default()));
             let progress = |share: f64| bar.set_message(format!("{name} {:.0} %", 100.0 * share));
-            crate::run::run(&job.path, &job.scenario, site, args.seed, dir.as_deref(), &progress)
+            crate::run::run(&job.path, &job.scenario, site, job.tier, args.seed, dir.as_deref(), &progress)
                 .map_err(|e| RunOneError::Run(name.clone(), e))
         }
         Tier::Live => live::run(&job.path, &job.scenario, site, args.seed, args.pace)

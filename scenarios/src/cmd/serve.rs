@@ -5,14 +5,15 @@ use std::process::ExitCode;
 
 use aegis_models::{Event, Seed, Site, Time};
 use aegis_sim::host::Host;
+use aegis_sim::host::door::Setting;
 use aegis_sim::{Twin, TwinOptions};
 use anyhow::Context;
 
-use super::{MET, print};
+use super::{MET, client, print};
 use crate::endpoints::move_ports;
 use crate::file::Scenario;
 use crate::timeline;
-use crate::world::twin_for;
+use crate::world::{lines, twin_for};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -35,6 +36,15 @@ pub struct Args {
     /// Stop when the scenario ends, instead of going on
     #[arg(long, requires = "scenario")]
     once: bool,
+    /// Offer OPC UA signed and encrypted as well, with certificates and trust list in this folder, made when missing
+    #[arg(long, value_name = "DIR")]
+    pki: Option<PathBuf>,
+    /// Who may write over OPC UA, instead of everybody; needs --pki and --password-file
+    #[arg(long, value_name = "NAME", requires_all = ["pki", "password_file"])]
+    user: Option<String>,
+    /// A file with that user's password in its first line
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
     /// First the site as it is served, then the truth, as JSON Lines
     #[arg(long)]
     json: bool,
@@ -65,7 +75,9 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         None => Twin::new(&site, &TwinOptions { seed, noise: true })?,
     };
     let end = scenario.as_ref().filter(|_| args.once).map(|s| Time::ZERO.after(s.duration.0));
-    let mut host = Host::open(twin, site).await?;
+    let lines = scenario.as_ref().map(|s| lines(s, &site, seed, args.pace)).unwrap_or_default();
+    let setting = Setting { pki: args.pki.clone(), user: user(&args)?, ..Setting::now() };
+    let mut host = Host::open(twin, site, lines, &setting).await?;
     print(&greeting(&args, host.site())?)?;
     let tell = |_: &Twin, truth: Vec<Event>| {
         for event in truth {
@@ -83,14 +95,27 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(MET))
 }
 
+fn user(args: &Args) -> anyhow::Result<Option<(String, String)>> {
+    let Some((name, file)) = args.user.as_ref().zip(args.password_file.as_ref()) else { return Ok(None) };
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let password = text.lines().next().unwrap_or_default();
+    anyhow::ensure!(
+        !password.is_empty(),
+        "{}: the first line is empty: a password would be right",
+        file.display()
+    );
+    Ok(Some((name.clone(), password.to_owned())))
+}
+
 fn greeting(args: &Args, site: &Site) -> anyhow::Result<String> {
     if args.json {
         return Ok(format!("{}\n", serde_json::to_string(site)?));
     }
-    let mut text = format!("{:<8} {:<11} {:<17} unit\n", "machine", "protocol", "address");
+    let mut text = format!("{:<8} {:<11} {:<17} a public client\n", "machine", "protocol", "address");
     for m in &site.machines {
-        if let Some(address) = &m.address {
-            text += &format!("{:<8} {:<11} {address:<17} {}\n", m.name, "modbus-tcp", m.unit);
+        for e in &m.endpoints {
+            let client = client::one_line(m, e).unwrap_or_default();
+            text += &format!("{:<8} {:<11} {:<17} {client}\n", m.name, e.protocol, e.address);
         }
     }
     text += &format!(

@@ -167,6 +167,19 @@ impl Execution {
         })
     }
 
+    /// The machine is silent: what nobody can see is neither there nor missing, and what waits to be seen waits on. A
+    /// person's stop does not: whoever gave it must hear in time that it is not confirmed.
+    pub fn unseen(&mut self, now: Time) {
+        let more = match (self.phase, &self.effect) {
+            (Phase::Unknown | Phase::AwaitReadBack, _) => READ_BACK,
+            (Phase::AwaitEffect, Some(effect)) => effect.window.0,
+            _ => return,
+        };
+        if !self.stop {
+            self.deadline = self.deadline.max(now.after(more));
+        }
+    }
+
     /// Time has passed. In RED nothing is taken back: hold and alert.
     pub fn late(&mut self, now: Time, zone: Zone) -> Option<Progress> {
         if now < self.deadline {

@@ -283,9 +283,20 @@ impl Monitor {
         }
     }
 
-    /// Whether a whole machine has said nothing for too long.
+    /// Whether a whole machine has said nothing for too long, or of more than half of its points nothing good: then the
+    /// way to it is lost, and not each of its instruments by itself.
     pub fn silent(&self, plan: &Plan, now: Time) -> bool {
-        self.last_good_frame.is_some_and(|t| now.since(t) > plan.silent_after())
+        let (stale, polled) = self.stale_points(plan, now);
+        2 * stale > polled || self.last_good_frame.is_some_and(|t| now.since(t) > plan.silent_after())
+    }
+
+    /// How many of the points that ever had a value have none any more, and how many those are.
+    pub fn stale_points(&self, plan: &Plan, now: Time) -> (usize, usize) {
+        let polled = (0..plan.profile.points.len()).filter(|i| plan.profile.points[*i].record.is_none());
+        let seen = polled.filter_map(|i| Some((i, self.last_good[i]?)));
+        seen.fold((0, 0), |(stale, all), (i, t)| {
+            (stale + usize::from(now.since(t) > plan.stale_after(i)), all + 1)
+        })
     }
 
     /// The channels that are not as learned.

@@ -46,6 +46,12 @@ impl Snapshot {
         self.seq
     }
 
+    /// The same memory, its events numbered on behind that one: a number that was told once names one event for ever.
+    pub fn numbered_from(mut self, seq: u64) -> Snapshot {
+        self.seq = self.seq.max(seq);
+        self
+    }
+
     /// As JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, BadSnapshot> {
         Ok(serde_json::to_vec(self)?)

@@ -1,14 +1,15 @@
 //! The one file that reads the OS clock.
 #![allow(clippy::disallowed_methods)]
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use aegis_models::Time;
+use tokio::time::Instant;
 
 /// A sentinel that was off for longer goes on as if it had been off so long: its figures are stale in any case.
 const LONGEST_GAP: Duration = Duration::from_secs(30 * 86_400);
 
-/// The agent's monotonic clock.
+/// The agent's monotonic clock. It is the runtime's, so that it stands where a runtime's clock is paused.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
@@ -25,6 +26,16 @@ impl Clock {
     /// The agent's time.
     pub fn now(&self) -> Time {
         self.origin.after(self.started.elapsed().mul_f64(self.rate))
+    }
+
+    /// The runtime's moment at which the agent's clock reads that.
+    pub fn instant(&self, time: Time) -> Instant {
+        self.started + time.since(self.origin).div_f64(self.rate)
+    }
+
+    /// Seconds of the agent's time in a second of the wall's.
+    pub fn rate(&self) -> f64 {
+        self.rate
     }
 }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_models::spell::{line_of, nearest, with_nearest};
-use aegis_models::{Profile, Span, limits};
+use aegis_models::{Profile, Protocol, Span, limits};
 use aegis_sentinel::{Policy, PublicKey};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use toml::Spanned;
+
+use crate::link;
 
 /// What a user may write.
 #[derive(Deserialize)]
@@ -42,11 +44,22 @@ struct EquipmentEntry {
     profile: Option<Spanned<PathBuf>>,
     /// How it speaks.
     protocol: Spanned<String>,
-    /// `host:port`.
+    /// `host:port`; for `modbus-rtu` the path of the serial port.
     address: Spanned<String>,
-    /// Modbus unit identifier.
-    #[serde(default = "unit_one")]
-    unit: u8,
+    /// The Modbus unit identifier, the HSMS device identifier, or the BACnet device instance.
+    unit: Option<Spanned<u32>>,
+    /// Its name where the protocol names devices (MTConnect); the machine's own when absent.
+    device: Option<String>,
+    /// How OPC UA messages are protected: none, sign, or sign_and_encrypt.
+    security: Option<Security>,
+    /// Folder of certificates and trust list, for a protected link; relative to this file.
+    pki: Option<PathBuf>,
+    /// Who the sentinel says it is, where the protocol asks.
+    user: Option<String>,
+    /// A file with that user's password in its first line; relative to this file.
+    password_file: Option<PathBuf>,
+    /// How a serial port is set: baud, data bits, parity, stop bits.
+    serial: Option<Spanned<String>>,
     /// How long an answer may take.
     #[serde(default = "two_seconds")]
     timeout: Span,
@@ -56,8 +69,17 @@ fn one() -> f64 {
     1.0
 }
 
-fn unit_one() -> u8 {
-    1
+/// How the messages of a link are protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// Not at all.
+    #[default]
+    None,
+    /// Nobody can change them unseen.
+    Sign,
+    /// And nobody else can read them.
+    SignAndEncrypt,
 }
 
 fn two_seconds() -> Span {
@@ -90,23 +112,34 @@ pub struct Equipment {
     pub protocol: Protocol,
     /// Where it listens.
     pub address: String,
-    /// Modbus unit identifier.
-    pub unit: u8,
+    /// Its number behind the address; none for the protocol's usual one.
+    pub unit: Option<u32>,
+    /// Its name behind the address.
+    pub device: String,
+    /// How messages are protected.
+    pub security: Security,
+    /// Folder of certificates and trust list.
+    pub pki: Option<PathBuf>,
+    /// User and password.
+    pub login: Option<(String, String)>,
+    /// How its serial port is set: `19200 8E1`.
+    pub serial: String,
     /// How long an answer may take, on the wall clock.
     pub timeout: Duration,
 }
 
 /// The protocols that this build speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// Modbus TCP.
+pub const SPOKEN: &[Protocol] = &[
     #[cfg(feature = "modbus")]
-    ModbusTcp,
-}
-
-const PROTOCOLS: &[(&str, Protocol)] = &[
-    #[cfg(feature = "modbus")]
-    ("modbus-tcp", Protocol::ModbusTcp),
+    Protocol::ModbusTcp,
+    #[cfg(feature = "opcua")]
+    Protocol::Opcua,
+    #[cfg(feature = "hsms")]
+    Protocol::Hsms,
+    #[cfg(feature = "bacnet")]
+    Protocol::Bacnet,
+    #[cfg(feature = "mtconnect")]
+    Protocol::Mtconnect,
 ];
 
 impl Config {
@@ -149,14 +182,7 @@ impl Config {
             if equipment.iter().any(|o| o.name == *own) {
                 bail!("{}: {own} stands twice", at(e.name.span().start));
             }
-            equipment.push(Equipment {
-                name: own.clone(),
-                profile: Arc::new(profile_of(e, dir, &at)?),
-                protocol: protocol_of(e, &at)?,
-                address: address_of(e, &at)?,
-                unit: e.unit,
-                timeout: e.timeout.0.max(Duration::from_millis(10)),
-            });
+            equipment.push(equipment_of(e, dir, &at)?);
         }
         Ok(Config {
             agent: file.agent,
@@ -166,6 +192,82 @@ impl Config {
             key,
             equipment,
         })
+    }
+}
+
+fn equipment_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) -> anyhow::Result<Equipment> {
+    let own = e.name.get_ref();
+    let protocol = protocol_of(e, at)?;
+    let profile = Arc::new(profile_of(e, dir, at)?);
+    if let Some(why) = link::unfit(protocol, &profile) {
+        bail!("{}: {own} cannot be reached over {protocol}: {why}", at(e.protocol.span().start));
+    }
+    if let Some(unit) = &e.unit {
+        let (units, found) = (protocol.units(), *unit.get_ref());
+        let (low, high) = (units.start(), units.end());
+        ensure!(
+            units.contains(&found),
+            "{}: unit = {found}: {low} to {high} would be right for {protocol}",
+            at(unit.span().start)
+        );
+    }
+    let login = match (&e.user, &e.password_file) {
+        (None, None) => None,
+        (Some(user), Some(file)) => {
+            let path = dir.join(file);
+            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            Some((user.clone(), text.lines().next().unwrap_or_default().to_owned()))
+        }
+        _ => bail!("{}: {own}: user and password_file go together", at(e.name.span().start)),
+    };
+    let security = e.security.unwrap_or_default();
+    ensure!(
+        security == Security::None || e.pki.is_some(),
+        "{}: {own}: a protected link needs pki, a folder for its certificates",
+        at(e.name.span().start)
+    );
+    ensure!(
+        login.is_none() || security != Security::None,
+        "{}: {own}: a password travels over a protected link only: say security",
+        at(e.name.span().start)
+    );
+    Ok(Equipment {
+        name: own.clone(),
+        profile,
+        protocol,
+        address: address_of(e, protocol, at)?,
+        unit: e.unit.as_ref().map(|u| *u.get_ref()),
+        device: e.device.clone().unwrap_or_else(|| own.clone()),
+        security,
+        pki: e.pki.as_ref().map(|p| dir.join(p)),
+        login,
+        serial: e.serial.as_ref().map_or_else(|| "19200 8E1".to_owned(), |s| s.get_ref().clone()),
+        timeout: e.timeout.0.max(Duration::from_millis(10)),
+    })
+}
+
+impl Equipment {
+    /// A machine at an address, with all else as usual.
+    pub fn new(
+        name: &str,
+        profile: Arc<Profile>,
+        protocol: Protocol,
+        address: &str,
+        timeout: Duration,
+    ) -> Equipment {
+        Equipment {
+            name: name.to_owned(),
+            profile,
+            protocol,
+            address: address.to_owned(),
+            unit: None,
+            device: name.to_owned(),
+            security: Security::None,
+            pki: None,
+            login: None,
+            serial: String::new(),
+            timeout,
+        }
     }
 }
 
@@ -192,18 +294,25 @@ fn profile_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) -> a
 
 fn protocol_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<Protocol> {
     let name = e.protocol.get_ref();
-    let found = PROTOCOLS.iter().find(|(n, _)| n == name).map(|(_, p)| *p);
+    if let Some(left_out) = Protocol::ALL.iter().find(|p| p.name() == name && !SPOKEN.contains(p)) {
+        bail!("{}: this build does not speak {left_out}", at(e.protocol.span().start));
+    }
+    let found = SPOKEN.iter().copied().find(|p| p.name() == name);
     found.with_context(|| {
-        let known = PROTOCOLS.iter().map(|(n, _)| *n);
+        let known = SPOKEN.iter().map(|p| p.name());
         format!("{}: unknown protocol {name:?}{}", at(e.protocol.span().start), nearest(name, known))
     })
 }
 
 /// `host:port`; the name is looked up at each connection, so that equipment may move.
-fn address_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<String> {
+fn address_of(
+    e: &EquipmentEntry,
+    protocol: Protocol,
+    at: &dyn Fn(usize) -> String,
+) -> anyhow::Result<String> {
     let text = e.address.get_ref();
-    let valid =
-        text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let valid = protocol == Protocol::ModbusRtu
+        || text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     ensure!(valid, "{}: address {text:?}: host:port would be right", at(e.address.span().start));
     Ok(text.clone())
 }
@@ -244,6 +353,14 @@ mod tests {
                 "clock_rate = 0: 0.001 to 1000 would be right",
             ),
             ("agent = \"a\"", "agent = \"a\"\napproval_key = \"12\"", "64 hexadecimal digits"),
+            ("modbus-tcp", "hsms", "sentinel.toml:6: FFU-01 cannot be reached over hsms: profile ffu"),
+            (
+                "5021\"",
+                "5021\"\nunit = 300",
+                "sentinel.toml:8: unit = 300: 0 to 255 would be right for modbus-tcp",
+            ),
+            ("5021\"", "5021\"\nuser = \"Ada\"", "user and password_file go together"),
+            ("5021\"", "5021\"\nsecurity = \"sign\"", "a protected link needs pki"),
         ] {
             let told = told(&GOOD.replacen(from, to, 1));
             assert!(told.contains(what), "{told}");

@@ -7,12 +7,14 @@ pub mod clock;
 pub mod config;
 pub mod disk;
 mod inbox;
-mod link;
+pub mod link;
 mod shell;
 pub mod supervise;
+mod voice;
 
 pub use shell::stdin_closed;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -47,16 +49,21 @@ pub struct SentinelArgs {
 pub fn run(args: SentinelArgs) -> anyhow::Result<ExitCode> {
     let config = config::Config::read(&args.config)?;
     if args.check {
-        println!("{}: {} machines, all is well", args.config.display(), config.equipment.len());
+        let _ = writeln!(
+            std::io::stdout(),
+            "{}: {} machines, all is well",
+            args.config.display(),
+            config.equipment.len()
+        );
         return Ok(ExitCode::SUCCESS);
     }
-    let voice = match (args.json, args.quiet) {
-        (true, _) => shell::Voice::Json,
-        (_, true) => shell::Voice::Silent,
-        _ => shell::Voice::Words,
+    let form = match (args.json, args.quiet) {
+        (true, _) => voice::Form::Json,
+        (_, true) => voice::Form::Silent,
+        _ => voice::Form::Words,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(shell::run(config, voice, args.until_stdin_closes))?;
+    runtime.block_on(shell::run(config, form, args.until_stdin_closes))?;
     // Links may sit in a connect that nobody waits for any more.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)

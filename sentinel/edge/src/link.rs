@@ -1,186 +1,356 @@
-//! One task for each machine: polls it, writes to it, and comes back when it was lost.
+//! One task for each machine: it connects, hears, writes, and comes back when it was lost.
+//!
+//! What is the same for every protocol stands here; what differs stands in one file each, as a [`Dial`] and its
+//! [`Talk`].
 
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use aegis_models::{CommandId, MachineIx, PointIx, Sample};
+use aegis_adapters::{ClientError, LinkError};
+use aegis_models::{CommandId, MachineIx, PointIx, Profile, Protocol, Record, Sample, Time};
 use aegis_sentinel::WriteOutcome;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
-use crate::config::{Equipment, Protocol};
+use crate::clock::Clock;
+use crate::config::Equipment;
+
+#[cfg(feature = "bacnet")]
+mod bacnet;
+#[cfg(feature = "hsms")]
+mod hsms;
+#[cfg(feature = "modbus")]
+mod modbus;
+#[cfg(feature = "mtconnect")]
+mod mtconnect;
+#[cfg(feature = "opcua")]
+mod opcua;
+mod rounds;
 
 /// What a link tells the core.
+#[derive(Debug)]
 pub enum FromLink {
-    /// One round of reading.
-    Samples(MachineIx, Vec<Sample>),
-    /// It came or went.
+    /// Values and happenings.
+    Heard(MachineIx, Heard),
+    /// It came or went, or still stands but has this to say.
     State(MachineIx, bool, String),
     /// How a write ended.
     Written(CommandId, WriteOutcome),
 }
 
-/// What the core tells a link.
+/// What a machine said at one moment.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// When it was asked, or said it unasked. A device that answers late is rather older than it says than younger.
+    pub time: Time,
+    /// In the profile's order.
+    pub samples: Vec<Sample>,
+    /// In the order in which they happened.
+    pub records: Vec<Record>,
+    /// What it refuses, or what is amiss with the link while it stands; empty when all is well.
+    pub note: String,
+}
+
+/// What the core orders. Each is sent once, and its outcome told once.
+#[derive(Clone, Debug)]
 pub struct WriteOrder {
-    /// Which command.
+    /// The command's identity.
     pub id: CommandId,
-    /// Which set-point.
+    /// The set-point.
     pub point: PointIx,
     /// Its new value.
     pub value: f64,
+    /// It is not sent any more from then on: what was decided long ago is not what would be decided now.
+    pub expires: Time,
+    /// Nothing is sent any more at all: whoever decided it has failed since.
+    pub revoked: Arc<AtomicBool>,
+}
+
+impl WriteOrder {
+    /// Why it may not leave, if it may not.
+    fn void(&self, now: Time) -> Option<&'static str> {
+        if self.revoked.load(Ordering::Relaxed) {
+            Some("the agent has failed: nothing was sent")
+        } else if now >= self.expires {
+            Some("it waited too long for the link: nothing was sent")
+        } else {
+            None
+        }
+    }
+}
+
+/// What carries the bytes of protocols. Real equipment is reached by [`Network`].
+pub trait Wires: Clone + Send + Sync + 'static {
+    /// A connected stream.
+    type Stream: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin + 'static;
+
+    /// Connects to a machine at its `host:port`.
+    fn connect(&self, address: &str) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// A socket for datagrams.
+    #[cfg(feature = "bacnet")]
+    type Datagrams: aegis_adapters::bacnet::Datagrams + 'static;
+
+    /// Opens a socket, and finds the address behind a machine's `host:port`.
+    #[cfg(feature = "bacnet")]
+    fn datagrams(
+        &self,
+        address: &str,
+    ) -> impl Future<Output = io::Result<(Self::Datagrams, std::net::SocketAddr)>> + Send;
+}
+
+/// TCP and UDP.
+#[derive(Clone, Copy, Debug)]
+pub struct Network;
+
+impl Wires for Network {
+    type Stream = TcpStream;
+
+    async fn connect(&self, address: &str) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(address).await?;
+        // Requests are small and each waits for its reply: holding them back would only delay.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    #[cfg(feature = "bacnet")]
+    type Datagrams = tokio::net::UdpSocket;
+
+    #[cfg(feature = "bacnet")]
+    async fn datagrams(&self, address: &str) -> io::Result<(tokio::net::UdpSocket, std::net::SocketAddr)> {
+        let found = tokio::net::lookup_host(address).await?.next();
+        let to =
+            found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{address} is nowhere")))?;
+        // Bound to the interface that leads there alone: on loopback nobody else can send to it.
+        let any: std::net::IpAddr = match to.ip() {
+            ip if ip.is_loopback() => ip,
+            std::net::IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+            std::net::IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        };
+        Ok((tokio::net::UdpSocket::bind((any, 0)).await?, to))
+    }
+}
+
+/// How one protocol connects to one machine, again and again.
+trait Dial {
+    type Talk: Talk;
+
+    /// Connects, within the equipment's timeout.
+    async fn dial(&mut self) -> Result<Self::Talk, LinkError>;
+}
+
+/// One connection to one machine.
+trait Talk {
+    /// Waits until there is something to hear. It may be given up at any moment and called again.
+    async fn due(&mut self);
+
+    /// Hears it. Not to be given up half-way.
+    async fn hear(&mut self) -> Result<Heard, LinkError>;
+
+    /// Writes a set-point and waits for the device's answer.
+    async fn write(&mut self, point: PointIx, value: f64) -> Result<(), ClientError>;
+}
+
+/// Why a profile cannot be spoken over that protocol, if it cannot.
+pub fn unfit(protocol: Protocol, profile: &Profile) -> Option<String> {
+    match protocol {
+        #[cfg(feature = "modbus")]
+        Protocol::ModbusTcp => modbus::unfit(profile),
+        #[cfg(feature = "opcua")]
+        Protocol::Opcua => opcua::unfit(profile),
+        #[cfg(feature = "hsms")]
+        Protocol::Hsms => hsms::unfit(profile),
+        #[cfg(feature = "bacnet")]
+        Protocol::Bacnet => bacnet::unfit(profile),
+        #[cfg(feature = "mtconnect")]
+        Protocol::Mtconnect => mtconnect::unfit(profile),
+        other => Some(format!("this build does not speak {other}")),
+    }
 }
 
 /// Serves a machine until the core is gone.
-pub async fn run(
+pub async fn run<W: Wires>(
     machine: MachineIx,
     equipment: Equipment,
-    clock_rate: f64,
+    wires: W,
+    clock: Clock,
     to_core: mpsc::Sender<FromLink>,
     orders: mpsc::Receiver<WriteOrder>,
 ) {
+    let core = Core { machine, clock, to_core, orders };
     match equipment.protocol {
         #[cfg(feature = "modbus")]
-        Protocol::ModbusTcp => modbus::run(machine, equipment, clock_rate, to_core, orders).await,
+        Protocol::ModbusTcp => match modbus::Modbus::new(equipment, wires, clock) {
+            Ok(dial) => core.serve(dial).await,
+            Err(e) => core.give_up(e.to_string()).await,
+        },
+        #[cfg(feature = "opcua")]
+        Protocol::Opcua => match opcua::Opcua::new(equipment, clock) {
+            Ok(dial) => core.serve(dial).await,
+            Err(e) => core.give_up(e.to_string()).await,
+        },
+        #[cfg(feature = "hsms")]
+        Protocol::Hsms => match hsms::Hsms::new(equipment, wires, clock) {
+            Ok(dial) => core.serve(dial).await,
+            Err(e) => core.give_up(e.to_string()).await,
+        },
+        #[cfg(feature = "bacnet")]
+        Protocol::Bacnet => match bacnet::Bacnet::new(equipment, wires, clock) {
+            Ok(dial) => core.serve(dial).await,
+            Err(e) => core.give_up(e.to_string()).await,
+        },
+        #[cfg(feature = "mtconnect")]
+        Protocol::Mtconnect => match mtconnect::Agent::new(equipment, wires, clock) {
+            Ok(dial) => core.serve(dial).await,
+            Err(e) => core.give_up(e.to_string()).await,
+        },
+        other => core.give_up(format!("this build does not speak {other}")).await,
     }
 }
 
-/// Waits longer from failure to failure, and never longer than ten seconds.
-struct Backoff(Duration);
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_millis(250);
-
-    fn next(&mut self) -> Duration {
-        let now = self.0;
-        self.0 = (self.0 * 2).min(Duration::from_secs(10));
-        now
-    }
+/// The agent's end of a link. Every method gives none when the agent is gone.
+struct Core {
+    machine: MachineIx,
+    clock: Clock,
+    to_core: mpsc::Sender<FromLink>,
+    orders: mpsc::Receiver<WriteOrder>,
 }
 
-#[cfg(feature = "modbus")]
-mod modbus {
-    use std::sync::Arc;
-
-    use aegis_adapters::modbus::binding::Binding;
-    use aegis_adapters::modbus::client::{Client, ClientError};
-    use tokio::time::{MissedTickBehavior, interval, sleep};
-
-    use super::*;
-
-    pub async fn run(
-        machine: MachineIx,
-        equipment: Equipment,
-        clock_rate: f64,
-        to_core: mpsc::Sender<FromLink>,
-        mut orders: mpsc::Receiver<WriteOrder>,
-    ) {
-        let binding = match Binding::new(&equipment.profile) {
-            Ok(binding) => Arc::new(binding),
-            Err(e) => {
-                let _ = to_core.send(FromLink::State(machine, false, e.to_string())).await;
-                return;
-            }
-        };
-        let rounds = Rounds::new(&binding, clock_rate);
+impl Core {
+    async fn serve(mut self, mut dial: impl Dial) {
         let mut backoff = Backoff(Backoff::FIRST);
         loop {
-            let (address, unit, limit) = (&equipment.address, equipment.unit, equipment.timeout);
-            let why = match Client::connect(address, unit, Arc::clone(&binding), limit).await {
-                Ok(mut client) => {
-                    match converse(machine, &mut client, &rounds, &to_core, &mut orders, &mut backoff).await {
-                        Some(why) => why,
-                        None => return,
-                    }
-                }
+            let why = match dial.dial().await {
+                Ok(talk) => match self.converse(talk, &mut backoff).await {
+                    Some(why) => why,
+                    None => return,
+                },
                 Err(e) => e.to_string(),
             };
-            if to_core.send(FromLink::State(machine, false, why)).await.is_err() {
+            if self.tell(FromLink::State(self.machine, false, why)).await.is_none()
+                || self.pause(backoff.next()).await.is_none()
+            {
                 return;
             }
-            // Orders that come while there is no link were not sent.
-            let wait = sleep(backoff.next());
-            tokio::pin!(wait);
-            loop {
-                tokio::select! {
-                    () = &mut wait => break,
-                    order = orders.recv() => {
-                        let Some(order) = order else { return };
-                        let outcome = WriteOutcome::Refused { reason: "not connected: nothing was sent".to_owned() };
-                        if to_core.send(FromLink::Written(order.id, outcome)).await.is_err() {
-                            return;
-                        }
-                    }
-                }
-            }
         }
     }
 
-    /// Which groups are due at which tick of the fastest period.
-    struct Rounds {
-        tick: Duration,
-        every: Vec<u64>,
+    /// The machine cannot be spoken to at all.
+    async fn give_up(mut self, why: String) {
+        let _ = self.tell(FromLink::State(self.machine, false, why)).await;
+        while self.pause(Backoff::LONGEST).await.is_some() {}
     }
 
-    impl Rounds {
-        fn new(binding: &Binding, clock_rate: f64) -> Rounds {
-            let periods = || binding.groups().iter().map(|g| g.period.0);
-            let fastest = periods().min().unwrap_or(Duration::from_secs(1));
-            Rounds {
-                // Faster than a hundred rounds a second no device of this sort is asked.
-                tick: fastest.div_f64(clock_rate).max(Duration::from_millis(10)),
-                every: periods().map(|p| (p.as_nanos() / fastest.as_nanos()).max(1) as u64).collect(),
-            }
-        }
-    }
-
-    /// Reads and writes until the link is lost (and why), or the core is gone (none).
-    async fn converse(
-        machine: MachineIx,
-        client: &mut Client,
-        rounds: &Rounds,
-        to_core: &mpsc::Sender<FromLink>,
-        orders: &mut mpsc::Receiver<WriteOrder>,
-        backoff: &mut Backoff,
-    ) -> Option<String> {
-        let mut ticks = interval(rounds.tick);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut n = 0_u64;
-        let mut announced = false;
+    /// Hears and writes until the link is lost, and says why.
+    async fn converse(&mut self, mut talk: impl Talk, backoff: &mut Backoff) -> Option<String> {
+        let mut said: Option<String> = None;
         loop {
             tokio::select! {
                 // A write does not wait for a round of reading.
                 biased;
-                order = orders.recv() => {
-                    let order = order?;
-                    let (outcome, lost) = match client.write_point(order.point, order.value).await {
-                        Ok(()) => (WriteOutcome::Accepted, None),
-                        Err(ClientError::Link(e)) => {
-                            (WriteOutcome::Unknown { reason: e.to_string() }, Some(e.to_string()))
-                        }
-                        Err(refused) => (WriteOutcome::Refused { reason: refused.to_string() }, None),
-                    };
-                    to_core.send(FromLink::Written(order.id, outcome)).await.ok()?;
+                order = self.orders.recv() => {
+                    let lost = self.write(&mut talk, order?).await?;
                     if lost.is_some() {
                         return lost;
                     }
                 }
-                _ = ticks.tick() => {
-                    let mut samples = Vec::new();
-                    for (group, _) in rounds.every.iter().enumerate().filter(|(_, e)| n.is_multiple_of(**e)) {
-                        match client.read_group(group).await {
-                            Ok(read) => samples.extend(read),
-                            Err(ClientError::Link(e)) => return Some(e.to_string()),
-                            // It refuses all of these and is there: the points go stale, the rest goes on.
-                            Err(_) => {}
-                        }
-                    }
-                    n += 1;
-                    if !announced {
-                        announced = true;
+                () = talk.due() => {
+                    let heard = match talk.hear().await {
+                        Ok(heard) => heard,
+                        Err(e) => return Some(e.to_string()),
+                    };
+                    if said.as_ref() != Some(&heard.note) {
                         *backoff = Backoff(Backoff::FIRST);
-                        to_core.send(FromLink::State(machine, true, String::new())).await.ok()?;
+                        self.tell(FromLink::State(self.machine, true, heard.note.clone())).await?;
+                        said = Some(heard.note.clone());
                     }
-                    to_core.send(FromLink::Samples(machine, samples)).await.ok()?;
+                    self.tell(FromLink::Heard(self.machine, heard)).await?;
                 }
             }
         }
+    }
+
+    /// Carries out an order, once, and tells how it ended.
+    async fn write(&mut self, talk: &mut impl Talk, order: WriteOrder) -> Option<Option<String>> {
+        let (outcome, lost) = match order.void(self.clock.now()) {
+            Some(reason) => (WriteOutcome::Refused { reason: reason.to_owned() }, None),
+            None => match talk.write(order.point, order.value).await {
+                Ok(()) => (WriteOutcome::Accepted, None),
+                Err(ClientError::Link(e)) => {
+                    (WriteOutcome::Unknown { reason: e.to_string() }, Some(e.to_string()))
+                }
+                Err(refused) => (WriteOutcome::Refused { reason: refused.to_string() }, None),
+            },
+        };
+        self.tell(FromLink::Written(order.id, outcome)).await?;
+        Some(lost)
+    }
+
+    /// Waits. Orders that come meanwhile are not sent, and are told so.
+    async fn pause(&mut self, time: Duration) -> Option<()> {
+        let wait = sleep(time);
+        tokio::pin!(wait);
+        loop {
+            tokio::select! {
+                biased;
+                order = self.orders.recv() => {
+                    let reason = "not connected: nothing was sent".to_owned();
+                    let outcome = WriteOutcome::Refused { reason };
+                    self.tell(FromLink::Written(order?.id, outcome)).await?;
+                }
+                () = &mut wait => return Some(()),
+            }
+        }
+    }
+
+    async fn tell(&self, what: FromLink) -> Option<()> {
+        self.to_core.send(what).await.ok()
+    }
+}
+
+/// How long to wait before the next attempt: longer each time, up to ten seconds.
+struct Backoff(Duration);
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(250);
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    fn next(&mut self) -> Duration {
+        let now = self.0;
+        self.0 = (self.0 * 2).min(Backoff::LONGEST);
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_grows_and_ends_at_ten_seconds() {
+        let mut backoff = Backoff(Backoff::FIRST);
+        let waits: Vec<u64> = (0..8).map(|_| backoff.next().as_millis() as u64).collect();
+        assert_eq!(waits, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    }
+
+    #[test]
+    fn an_order_that_waited_too_long_or_whose_agent_failed_is_void() {
+        let revoked = Arc::new(AtomicBool::new(false));
+        let id = CommandId { boot: 1, number: 1 };
+        let order = WriteOrder {
+            id,
+            point: PointIx(0),
+            value: 1.0,
+            expires: Time::from_secs(10),
+            revoked: Arc::clone(&revoked),
+        };
+        assert_eq!(order.void(Time::from_secs(9)), None);
+        assert!(order.void(Time::from_secs(10)).is_some_and(|why| why.contains("too long")));
+        revoked.store(true, Ordering::Relaxed);
+        assert!(order.void(Time::from_secs(9)).is_some_and(|why| why.contains("failed")));
     }
 }

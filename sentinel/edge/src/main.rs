@@ -1,5 +1,6 @@
 //! `aegis-sentinel`, the production program.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -16,7 +17,8 @@ fn main() -> ExitCode {
     match aegis_edge::run(Cli::parse().args) {
         Ok(code) => code,
         Err(e) => {
-            eprintln!("aegis-sentinel: {e:#}");
+            // `eprintln!` would panic where nobody reads.
+            let _ = writeln!(std::io::stderr(), "aegis-sentinel: {e:#}");
             ExitCode::from(2)
         }
     }

@@ -1,5 +1,7 @@
 //! The loop: wait for the earliest of value, answer, timer and signal; one `handle`; drain; act; repeat.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aegis_models::{Command, Event, Frame, MachineIx, Profile};
@@ -11,9 +13,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::disk::Disk;
-use crate::link::{FromLink, WriteOrder};
+use crate::inbox::Inbox;
+use crate::link::{self, FromLink, Network, WriteOrder};
 use crate::supervise::Supervised;
-use crate::{inbox, link};
+use crate::voice::{Form, Voice, complain};
 
 /// Events wait at most this long until they are durable and told.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -21,32 +24,36 @@ const SETTLE: Duration = Duration::from_millis(200);
 const SAVE_EVERY: u32 = 300;
 /// Rounds of reading that may wait for the core.
 const QUEUE: usize = 1_024;
-
-/// How events are told on standard output.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Voice {
-    /// A line each, for people.
-    Words,
-    /// A JSON object each.
-    Json,
-    /// Not at all.
-    Silent,
-}
+/// Events that wait for a disk that fails; beyond, the oldest are given up.
+const OUTBOX: usize = 20_000;
 
 struct Shell {
     clock: Clock,
     disk: Disk,
     agent: Supervised,
-    machines: Vec<(String, std::sync::Arc<Profile>)>,
-    orders: Vec<mpsc::Sender<WriteOrder>>,
+    inbox: Inbox,
+    machines: Vec<Watched>,
+    /// Set when the agent has failed: what it ordered is not sent any more.
+    revoked: Arc<AtomicBool>,
     /// Made by the agent, not yet durable.
     outbox: Vec<Event>,
+    /// How many of the outbox have been told already, which only a disk that fails brings about.
+    told: usize,
     voice: Voice,
     disk_failed: bool,
 }
 
+/// A machine as the shell sees it.
+struct Watched {
+    name: String,
+    profile: Arc<Profile>,
+    orders: mpsc::Sender<WriteOrder>,
+    /// How long an order may wait for the link [agent's time].
+    patience: Duration,
+}
+
 /// Runs a sentinel until it is told to stop.
-pub async fn run(config: Config, voice: Voice, until_stdin_closes: bool) -> anyhow::Result<()> {
+pub async fn run(config: Config, form: Form, until_stdin_closes: bool) -> anyhow::Result<()> {
     let (disk, found) = Disk::open(&config.state_dir)?;
     let machines: Vec<MachineConfig> = config
         .equipment
@@ -54,10 +61,9 @@ pub async fn run(config: Config, voice: Voice, until_stdin_closes: bool) -> anyh
         .map(|e| MachineConfig {
             // A link that is still within its time is not yet silent; five seconds are the least in any case.
             patience: e.timeout.mul_f64(config.clock_rate).max(Duration::from_secs(5)),
-            ..MachineConfig::new(e.name.clone(), std::sync::Arc::clone(&e.profile))
+            ..MachineConfig::new(e.name.clone(), Arc::clone(&e.profile))
         })
         .collect();
-    let names = machines.iter().map(|m| (m.name.clone(), std::sync::Arc::clone(&m.profile))).collect();
     let agent_config = AgentConfig {
         name: config.agent,
         boot: found.boot,
@@ -80,19 +86,34 @@ pub async fn run(config: Config, voice: Voice, until_stdin_closes: bool) -> anyh
     };
     let first = std::iter::from_fn(|| agent.poll()).collect();
     let (to_core, mut from_links) = mpsc::channel(QUEUE);
-    let mut orders = Vec::new();
+    let mut watched = Vec::new();
     for (i, equipment) in config.equipment.into_iter().enumerate() {
-        let (order, inbox) = mpsc::channel(16);
-        orders.push(order);
-        tokio::spawn(link::run(MachineIx(i as u16), equipment, rate, to_core.clone(), inbox));
+        let (orders, taken) = mpsc::channel(16);
+        watched.push(Watched {
+            name: equipment.name.clone(),
+            profile: Arc::clone(&equipment.profile),
+            orders,
+            patience: equipment.timeout.mul_f64(rate),
+        });
+        tokio::spawn(link::run(MachineIx(i as u16), equipment, Network, clock, to_core.clone(), taken));
     }
     drop(to_core);
-    let agent = Supervised::new(agent);
-    let mut shell =
-        Shell { clock, disk, agent, machines: names, orders, outbox: vec![], voice, disk_failed: false };
+    let mut shell = Shell {
+        clock,
+        inbox: Inbox::new(disk.inbox()),
+        disk,
+        agent: Supervised::new(agent, found.boot),
+        machines: watched,
+        revoked: Arc::default(),
+        outbox: vec![],
+        told: 0,
+        voice: Voice::new(form),
+        disk_failed: false,
+    };
     shell.act(first);
     shell.keep(&mut from_links, until_stdin_closes).await;
     shell.save();
+    shell.voice.end();
     Ok(())
 }
 
@@ -109,7 +130,7 @@ impl Shell {
                 () = &mut stop => return,
                 Some(message) = from_links.recv() => self.take(message),
                 _ = settle.tick() => {
-                    for input in inbox::take(&self.disk.inbox()) {
+                    for input in self.inbox.take() {
                         self.handle(input);
                     }
                     if self.agent.poll_timeout().is_none_or(|t| t <= self.clock.now()) {
@@ -126,11 +147,13 @@ impl Shell {
     }
 
     fn take(&mut self, message: FromLink) {
-        let time = self.clock.now();
         self.handle(match message {
-            FromLink::Samples(machine, samples) => {
-                Input::Frame(Frame { time, machine, samples, records: Vec::new() })
-            }
+            FromLink::Heard(machine, heard) => Input::Frame(Frame {
+                time: heard.time,
+                machine,
+                samples: heard.samples,
+                records: heard.records,
+            }),
             FromLink::State(machine, up, detail) => Input::Link { machine, up, detail },
             FromLink::Written(id, outcome) => Input::Written { id, outcome },
         });
@@ -138,6 +161,7 @@ impl Shell {
 
     fn handle(&mut self, input: Input) {
         let outputs = self.agent.handle(self.clock.now(), input);
+        self.revoked.store(self.agent.failed(), Ordering::Relaxed);
         self.act(outputs);
     }
 
@@ -163,10 +187,16 @@ impl Shell {
     }
 
     fn send(&mut self, command: &Command) {
-        let found = self.machines.iter().position(|(n, _)| *n == command.machine);
-        let order = found.and_then(|i| {
-            let point = self.machines[i].1.point_ix(&command.point)?;
-            self.orders[i].try_send(WriteOrder { id: command.id, point, value: command.value }).ok()
+        let now = self.clock.now();
+        let order = self.machines.iter().find(|m| m.name == command.machine).and_then(|m| {
+            let order = WriteOrder {
+                id: command.id,
+                point: m.profile.point_ix(&command.point)?,
+                value: command.value,
+                expires: now.after(m.patience),
+                revoked: Arc::clone(&self.revoked),
+            };
+            m.orders.try_send(order).ok()
         });
         if order.is_none() {
             let reason = "the link takes no orders: nothing was sent".to_owned();
@@ -174,39 +204,37 @@ impl Shell {
         }
     }
 
-    /// Makes everything durable and tells it. False when the disk says no: then nothing may be sent to a machine.
+    /// Makes everything durable and tells it. False when the disk says no: then nothing may be sent to a machine, and
+    /// what happens is told all the same.
     fn save(&mut self) -> bool {
-        let events = std::mem::take(&mut self.outbox);
         let result = match self.agent.snapshot() {
-            Some(snapshot) => self.disk.save(snapshot, &events),
-            None => self.disk.append(&events),
+            Some(snapshot) => self.disk.save(snapshot, &self.outbox),
+            None => self.disk.append(&self.outbox),
         };
         if let Err(e) = &result
             && !self.disk_failed
         {
-            eprintln!(
-                "aegis-sentinel: the disk fails, nothing is written to machines until it works again: {e:#}"
-            );
+            complain(format_args!(
+                "the disk fails, nothing is written to machines until it works again: {e:#}"
+            ));
         }
         self.disk_failed = result.is_err();
+        self.outbox[self.told..].iter().for_each(|e| self.voice.tell(e));
         if self.disk_failed {
-            // They are told when they are durable, and held in memory until then.
-            self.outbox = events;
+            // They go to the disk when it works again.
+            let excess = self.outbox.len().saturating_sub(OUTBOX);
+            if excess > 0 {
+                complain(format_args!(
+                    "{excess} events were told and will not stand in the log: the disk fails"
+                ));
+                self.outbox.drain(..excess);
+            }
+            self.told = self.outbox.len();
             return false;
         }
-        events.iter().for_each(|e| self.tell(e));
+        self.outbox.clear();
+        self.told = 0;
         !self.agent.failed()
-    }
-
-    fn tell(&self, event: &Event) {
-        let line = match self.voice {
-            Voice::Silent => return,
-            Voice::Words => aegis_models::event::words::line(event),
-            Voice::Json => serde_json::to_string(event).unwrap_or_default(),
-        };
-        use std::io::Write;
-        // A reader that has gone away must not stop the guard.
-        let _ = writeln!(std::io::stdout(), "{line}");
     }
 }
 

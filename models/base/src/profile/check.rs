@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Access, DataType, ModbusTable, Profile, Role};
+use super::{Access, DataType, ModbusTable, OpcuaWrite, Profile, Role};
 use crate::{limits, physics::residual};
 
 /// Why a profile cannot be used.
@@ -21,7 +21,7 @@ pub enum BadProfile {
     },
 }
 
-fn refuse(place: String, problem: impl Into<String>) -> Result<(), BadProfile> {
+pub(super) fn refuse(place: String, problem: impl Into<String>) -> Result<(), BadProfile> {
     Err(BadProfile::Meaning { place, problem: problem.into() })
 }
 
@@ -39,9 +39,13 @@ impl Profile {
         }
         self.check_points()?;
         self.check_modbus()?;
+        self.check_bacnet()?;
         self.check_records()?;
         self.check_residuals()?;
         self.check_commands()?;
+        self.check_gem()?;
+        self.check_mtconnect()?;
+        self.check_opcua()?;
         self.check_signatures()
     }
 
@@ -123,6 +127,68 @@ impl Profile {
             }
         }
         Ok(())
+    }
+
+    fn check_opcua(&self) -> Result<(), BadProfile> {
+        let Some(layout) = &self.opcua else {
+            return match self.points.iter().find(|p| p.opcua.is_some()) {
+                Some(p) => {
+                    refuse(format!("point {}", p.id), "has an OPC UA node, but there is no [opcua] section")
+                }
+                None => Ok(()),
+            };
+        };
+        let foreign = layout.namespace.starts_with("http://opcfoundation.org/UA/");
+        if foreign || !layout.namespace.contains(':') {
+            return refuse(
+                "opcua".into(),
+                "namespace must be a URI of the maker's own, such as \"urn:maker:mill\"",
+            );
+        }
+        if layout.stop_method.is_some() && self.stop.is_none() {
+            return refuse("opcua".into(), "stop_method needs a [stop]");
+        }
+        let mut taken = BTreeSet::new();
+        let mut claim = |place: String, node: &str| {
+            let path = node.split('.').map(str::to_owned).collect::<Vec<_>>();
+            if path.len() > 8 || node.len() > 128 || path.iter().any(String::is_empty) {
+                return refuse(
+                    place,
+                    format!("{node:?} must be names with dots between, such as \"Spindle.Load\""),
+                );
+            }
+            if ["Machine", "Identification"].contains(&path[0].as_str()) {
+                return refuse(place, format!("{node}: {} names what every machine has", path[0]));
+            }
+            if taken.insert(path) { Ok(()) } else { refuse(place, format!("node {node} is taken")) }
+        };
+        if let Some(method) = &layout.stop_method {
+            claim("opcua".into(), method)?;
+        }
+        for p in &self.points {
+            let Some(at) = &p.opcua else { continue };
+            let place = || format!("point {}", p.id);
+            claim(place(), &at.node)?;
+            match &at.method {
+                Some(_) if p.access == Access::Read => {
+                    return refuse(place(), "a point that can only be read has no method");
+                }
+                None if at.write == OpcuaWrite::Method => {
+                    return refuse(place(), "write = \"method\" needs a method");
+                }
+                Some(method) => claim(place(), method)?,
+                None => {}
+            }
+        }
+        // A variable or method has no nodes of ours below it. In order of paths, those follow it at once.
+        let mut ordered = taken.iter().zip(taken.iter().skip(1));
+        match ordered.find(|(a, b)| b.starts_with(a.as_slice())) {
+            Some((a, b)) => {
+                let (a, b) = (a.join("."), b.join("."));
+                refuse("opcua".into(), format!("node {b} lies below {a}, which is no object"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_records(&self) -> Result<(), BadProfile> {

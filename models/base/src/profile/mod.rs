@@ -4,7 +4,12 @@
 //! a data sheet and a commissioning engineer know, and no answer key: signatures say what a fault looks like from
 //! outside, as a maintenance manual does.
 
+mod bacnet;
 mod check;
+mod gem;
+mod gem_check;
+mod mtconnect;
+mod opcua;
 mod point;
 mod signature;
 
@@ -13,7 +18,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use bacnet::{BacnetLayout, BacnetObject, BacnetType};
 pub use check::BadProfile;
+pub use gem::{
+    GEM_FIRST_ID, GemAlarm, GemAlarmCategory, GemAlarmEdge, GemClass, GemCommand, GemCondition, GemEvent,
+    GemLayout, GemParameter, GemProcess, GemProcessState, GemRecipe, GemRecipes, GemReport, GemTrigger,
+    GemUntil, GemVariable, GemWrite,
+};
+pub use mtconnect::{ConditionSpec, DataItem, DataItemCategory, MtconnectLayout, ToolSpec, units_ratio};
+pub use opcua::{OpcuaLayout, OpcuaNode, OpcuaWrite};
 pub use point::{Access, DataType, ModbusAddress, ModbusTable, PointSpec, Role, Watch};
 pub use signature::{Direction, RaiseRule, SeverityRule, Signature, Term};
 
@@ -40,6 +53,18 @@ pub struct Profile {
     /// How its numbers lie in Modbus registers.
     #[serde(default)]
     pub modbus: ModbusLayout,
+    /// How it shows itself over OPC UA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opcua: Option<OpcuaLayout>,
+    /// How it shows itself over MTConnect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtconnect: Option<MtconnectLayout>,
+    /// How it shows itself over SECS/GEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gem: Option<GemLayout>,
+    /// How it shows itself over BACnet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bacnet: Option<BacnetLayout>,
     /// Its points.
     #[serde(rename = "point")]
     pub points: Vec<PointSpec>,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{BacnetObject, DataItem, GemVariable, OpcuaNode};
 use crate::Span;
 
 /// One named quantity.
@@ -47,6 +48,18 @@ pub struct PointSpec {
     /// Where it lies on a Modbus device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modbus: Option<ModbusAddress>,
+    /// Where it lies in an OPC UA address space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opcua: Option<OpcuaNode>,
+    /// Which MTConnect data item it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtconnect: Option<DataItem>,
+    /// Which GEM variable it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gem: Option<GemVariable>,
+    /// Which BACnet object it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bacnet: Option<BacnetObject>,
 }
 
 /// What a point is for.

@@ -275,6 +275,7 @@ impl Agent {
         let (plan, m) = (&self.plans[i], &self.machines[i]);
         if blind {
             let silent = m.monitor.last_good_frame.map_or(0.0, |t| self.now.since(t).as_secs_f64());
+            let (stale, polled) = m.monitor.stale_points(plan, self.now);
             let why = if m.link_detail.is_empty() { "no answer" } else { &m.link_detail };
             return vec![Diagnosis {
                 threat: Threat {
@@ -282,7 +283,11 @@ impl Agent {
                     cause: "link".to_owned(),
                     severity: Severity::Medium,
                     confidence: 0.95,
-                    evidence: vec![format!("no good value for {silent:.0} s: {why}")],
+                    evidence: vec![if stale == polled || stale == 0 {
+                        format!("no good value for {silent:.0} s: {why}")
+                    } else {
+                        format!("{stale} of {polled} points have no good value: {why}")
+                    }],
                 },
                 channels: Vec::new(),
             }];

@@ -62,6 +62,11 @@ impl Agent {
     /// Deadlines, and rollbacks that waited for the rate limit.
     pub(super) fn track_time(&mut self, i: usize) {
         let (now, zone) = (self.now, self.machines[i].zone);
+        if !self.state(i).fresh
+            && let Some(e) = self.machines[i].execution.as_mut()
+        {
+            e.unseen(now);
+        }
         for stop in [false, true] {
             let Some(progress) = self.slot(i, stop).as_mut().and_then(|e| e.late(now, zone)) else {
                 continue;

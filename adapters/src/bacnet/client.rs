@@ -1,0 +1,492 @@
+//! The client's shell: reads a machine's points, writes its set-points, and hears of changes, over any [`Datagrams`].
+//!
+//! A device that refuses is not a link that failed: after a refusal the client goes on; after silence through all
+//! retries, or an answer that is none, it is closed for good, and its owner connects anew.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use aegis_models::{PointIx, Sample, Time};
+use bacnet_types::enums::{AbortReason, ErrorClass, PropertyIdentifier as P, RejectReason};
+use bacnet_types::primitives::PropertyValue;
+use bytes::BytesMut;
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::binding::{Binding, Place};
+use super::datagrams::{self, Datagrams};
+use super::exchange::{Event, Exchange, Reply};
+use super::priority::Priority;
+use super::reading;
+use super::service::{self, Announcement, PropertyRef, PropertyResult, Request, Write};
+use super::transaction::Patience;
+use crate::client::{ClientError, LinkError};
+use crate::limits;
+
+/// This client's number in its subscriptions: its address tells it from any other.
+const PROCESS: u32 = 1;
+/// Octets of an answer that a point's three properties take at most.
+const OCTETS_PER_POINT: u32 = 40;
+
+/// How a client treats its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// How long each answer is waited for.
+    pub patience: Patience,
+    /// At which priority set-points are written.
+    pub priority: Priority,
+    /// The instance that the device must have, when it says who it is; none for any.
+    pub device: Option<u32>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> ClientOptions {
+        ClientOptions { patience: Patience::default(), priority: Priority::OPERATOR, device: None }
+    }
+}
+
+/// A conversation with one device.
+pub struct Client {
+    socket: Box<dyn Datagrams>,
+    exchange: Exchange,
+    binding: Arc<Binding>,
+    options: ClientOptions,
+    began: Instant,
+    closed: bool,
+    /// Points that one request reads: fewer once the device found an answer too long.
+    points_per_read: usize,
+    /// Whether the device knows ReadPropertyMultiple.
+    multiple: bool,
+    heard: VecDeque<Sample>,
+    subscription: Option<Subscription>,
+}
+
+/// The points that the device tells changes of.
+struct Subscription {
+    points: Vec<Place>,
+    confirmed: bool,
+    lifetime_s: u32,
+    /// When the next one is renewed, and which.
+    renew: Time,
+    next: usize,
+}
+
+impl Client {
+    /// Opens a socket, and makes sure that a device answers at `address`, as `host:port`.
+    pub async fn connect(
+        address: &str,
+        binding: Arc<Binding>,
+        options: ClientOptions,
+    ) -> Result<Client, LinkError> {
+        let whole = options.patience.whole();
+        let found = timeout(whole, tokio::net::lookup_host(address)).await;
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("{address} has no address"));
+        let address = found.map_err(|_| LinkError::Timeout(whole))??.next().ok_or_else(unknown)?;
+        let local: SocketAddr = match address {
+            SocketAddr::V4(v4) if v4.ip().is_loopback() => (Ipv4Addr::LOCALHOST, 0).into(),
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let socket = UdpSocket::bind(local).await?;
+        let mut client = Client::attach(socket, address, binding, options);
+        client.greet().await?;
+        Ok(client)
+    }
+
+    /// Talks over a socket that is open already. Nothing is sent yet.
+    pub fn attach(
+        socket: impl Datagrams + 'static,
+        address: SocketAddr,
+        binding: Arc<Binding>,
+        options: ClientOptions,
+    ) -> Client {
+        Client {
+            socket: Box::new(socket),
+            exchange: Exchange::new(address, PROCESS, options.patience),
+            binding,
+            options,
+            began: Instant::now(),
+            closed: false,
+            points_per_read: limits::BACNET_POINTS_PER_READ,
+            multiple: true,
+            heard: VecDeque::new(),
+            subscription: None,
+        }
+    }
+
+    /// Makes sure that the device answers: asks who it is, and where no I-Am comes back (many devices broadcast it, which
+    /// this socket need not hear) reads a value, any answer to which will do.
+    pub async fn greet(&mut self) -> Result<(), LinkError> {
+        let limits = self.options.device.map(|d| (d, d));
+        self.exchange.announce(&Announcement::WhoIs(limits));
+        let patience = self.now().after(self.options.patience.timeout);
+        while let Some(event) = self.event(Some(patience)).await? {
+            let Event::IAm { instance, max_apdu } = event else {
+                self.keep(event);
+                continue;
+            };
+            if self.options.device.is_some_and(|d| d != instance) {
+                return Err(self.mismatch(format!("it is device {instance}")));
+            }
+            let most = (max_apdu / OCTETS_PER_POINT) as usize;
+            self.points_per_read = most.clamp(1, limits::BACNET_POINTS_PER_READ);
+            return Ok(());
+        }
+        let first = self.binding.places()[0].object;
+        self.call(&Request::ReadProperty(first, PropertyRef::of(P::PRESENT_VALUE))).await.map(|_| ())
+    }
+
+    /// Whether the link has failed: connect anew.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// What it reads.
+    pub fn binding(&self) -> &Arc<Binding> {
+        &self.binding
+    }
+
+    /// Reads the points of [`Binding::groups`]`[group]`, in the profile's order.
+    ///
+    /// A point that the device gives no value for, or refuses, is of bad quality. When it refuses all of them, the
+    /// first refusal is the error.
+    pub async fn read_group(&mut self, group: usize) -> Result<Vec<Sample>, ClientError> {
+        let binding = Arc::clone(&self.binding);
+        self.read_places(&binding.groups()[group].places).await
+    }
+
+    /// Reads one point.
+    ///
+    /// # Panics
+    ///
+    /// When the point is not bound.
+    pub async fn read_point(&mut self, point: PointIx) -> Result<Sample, ClientError> {
+        let place = *self.binding.place(point).expect("the point is bound");
+        Ok(self.read_places(&[place]).await?[0])
+    }
+
+    async fn read_places(&mut self, places: &[Place]) -> Result<Vec<Sample>, ClientError> {
+        let mut samples = Vec::with_capacity(places.len());
+        let mut refusal = None;
+        let mut given = false;
+        while let Some(rest) = places.get(samples.len()..).filter(|rest| !rest.is_empty()) {
+            let some = &rest[..rest.len().min(if self.multiple { self.points_per_read } else { 1 })];
+            let read =
+                if self.multiple { self.read_multiple(some).await? } else { self.read_one(&some[0]).await? };
+            match read {
+                Read::Results(objects) => {
+                    for (place, results) in some.iter().zip(&objects) {
+                        let sample = reading::sample(place, results);
+                        given |= sample.is_ok();
+                        samples.push(sample.unwrap_or_else(|e| {
+                            refusal.get_or_insert((place.object, Reply::Refused(e)));
+                            reading::bad(place)
+                        }));
+                    }
+                }
+                Read::Smaller => {}
+                Read::Refused(reply) => {
+                    refusal.get_or_insert((some[0].object, reply));
+                    samples.extend(some.iter().map(reading::bad));
+                }
+            }
+        }
+        match refusal {
+            Some((object, reply)) if !given => Err(refused(format!("the read of {object}"), &reply)),
+            _ => Ok(samples),
+        }
+    }
+
+    async fn read_multiple(&mut self, places: &[Place]) -> Result<Read, LinkError> {
+        let specifications = places.iter().map(|p| (p.object, reading::ASKED.to_vec())).collect();
+        let reply = self.call(&Request::ReadPropertyMultiple(specifications)).await?;
+        match reply {
+            Reply::Data(data) => {
+                let objects = match service::decode_read_multiple_ack(&data) {
+                    Ok(objects) => objects,
+                    Err(reason) => {
+                        return Err(self.mismatch(format!("a read whose values are malformed: {reason}")));
+                    }
+                };
+                if !objects.iter().map(|(o, _)| o).eq(places.iter().map(|p| &p.object)) {
+                    return Err(self.mismatch("values of other objects".to_owned()));
+                }
+                Ok(Read::Results(objects.into_iter().map(|(_, results)| results).collect()))
+            }
+            Reply::Rejected(RejectReason::UNRECOGNIZED_SERVICE) => {
+                self.multiple = false;
+                Ok(Read::Smaller)
+            }
+            // An answer too long for the device or for the way; or, of one object that spoils it for the others.
+            reply if places.len() > 1 && (too_long(&reply) || concerns_object(&reply)) => {
+                self.points_per_read = (places.len() / 2).max(1);
+                Ok(Read::Smaller)
+            }
+            reply => Ok(Read::Refused(reply)),
+        }
+    }
+
+    /// Property by property, of a device that knows no other way.
+    async fn read_one(&mut self, place: &Place) -> Result<Read, LinkError> {
+        let mut results = Vec::new();
+        for property in reading::ASKED {
+            let result: PropertyResult = match self
+                .call(&Request::ReadProperty(place.object, property))
+                .await?
+            {
+                Reply::Data(data) => match service::decode_read_ack(&data) {
+                    Ok((object, of, value)) if (object, of) == (place.object, property) => (of, Ok(value)),
+                    _ => return Err(self.mismatch("the value of another property".to_owned())),
+                },
+                Reply::Refused(refusal) => (property, Err(refusal)),
+                reply => return Ok(Read::Refused(reply)),
+            };
+            results.push(result);
+        }
+        Ok(Read::Results(vec![results]))
+    }
+
+    /// Writes one point [the point's unit] at the client's priority and waits until the device confirms. The value must
+    /// be in the point's range; what is sent is the nearest one that the point's object holds.
+    pub async fn write_point(&mut self, point: PointIx, value: f64) -> Result<(), ClientError> {
+        let refuse = |problem| Err(ClientError::Unwritable { point, problem });
+        let Some(place) = self.binding.place(point).copied().filter(|p| p.writable) else {
+            return refuse("the profile does not let it be written");
+        };
+        let Some(packed) = place.pack(value) else { return refuse("it is no number") };
+        if !place.accepts(place.held(value)) {
+            return refuse("the value is outside its range");
+        }
+        self.write_present(&place, &packed).await
+    }
+
+    /// Takes back what was written at the client's priority: the device falls back to what others command, or to its
+    /// own set-point.
+    pub async fn relinquish(&mut self, point: PointIx) -> Result<(), ClientError> {
+        match self.binding.place(point).copied().filter(|p| p.writable) {
+            Some(place) => self.write_present(&place, &PropertyValue::Null).await,
+            None => {
+                let problem = "the profile does not let it be written";
+                Err(ClientError::Unwritable { point, problem })
+            }
+        }
+    }
+
+    async fn write_present(&mut self, place: &Place, value: &PropertyValue) -> Result<(), ClientError> {
+        let mut octets = BytesMut::new();
+        bacnet_encoding::primitives::encode_property_value(&mut octets, value).expect("a number has a form");
+        let request = Request::WriteProperty(Write {
+            object: place.object,
+            property: PropertyRef::of(P::PRESENT_VALUE),
+            value: octets.freeze(),
+            priority: Some(self.options.priority.number()),
+        });
+        match self.call(&request).await? {
+            Reply::Done => Ok(()),
+            Reply::Data(_) => Err(self.mismatch("data, to a write".to_owned()).into()),
+            reply => Err(refused(format!("the write of {}", place.object), &reply)),
+        }
+    }
+
+    /// Asks the device to tell changes of all points, for `lifetime_s` seconds (0 for ever), and says how many it agrees
+    /// to. [`Client::heard`] renews them when half of that is over, and nothing else does.
+    pub async fn subscribe(&mut self, confirmed: bool, lifetime_s: u32) -> Result<usize, ClientError> {
+        let binding = Arc::clone(&self.binding);
+        let mut points = Vec::new();
+        for place in binding.places() {
+            let request = subscribe(place, confirmed, lifetime_s);
+            if self.call(&request).await? == Reply::Done {
+                points.push(*place);
+            }
+        }
+        let agreed = points.len();
+        let renew = renewal(self.now(), lifetime_s);
+        self.subscription = Some(Subscription { points, confirmed, lifetime_s, renew, next: 0 });
+        Ok(agreed)
+    }
+
+    /// Waits until the device tells of a change, and renews the subscriptions meanwhile. It may be given up at any moment
+    /// and called again.
+    ///
+    /// A notification has no reliability: a value that a read would find uncertain is bad here while its fault flag is set.
+    pub async fn heard(&mut self) -> Result<Sample, LinkError> {
+        loop {
+            if let Some(sample) = self.heard.pop_front() {
+                return Ok(sample);
+            }
+            if self.closed {
+                return Err(LinkError::Closed);
+            }
+            let renew = self.renew();
+            match self.event(renew).await? {
+                Some(Event::Aside(None)) => return Err(self.silent()),
+                Some(event) => self.keep(event),
+                None => {}
+            }
+        }
+    }
+
+    /// Renews the next subscription when it is time, one after the other. When it is time again.
+    fn renew(&mut self) -> Option<Time> {
+        let now = self.now();
+        let s = self.subscription.as_mut().filter(|s| s.lifetime_s > 0 && !s.points.is_empty())?;
+        // The answer to the one before is waited for.
+        if self.exchange.is_aside() {
+            return None;
+        }
+        if s.renew > now {
+            return Some(s.renew);
+        }
+        let place = s.points[s.next];
+        s.next += 1;
+        if s.next == s.points.len() {
+            s.next = 0;
+            s.renew = renewal(now, s.lifetime_s);
+        }
+        self.exchange.aside(now, &subscribe(&place, s.confirmed, s.lifetime_s));
+        None
+    }
+
+    /// What was not waited for.
+    fn keep(&mut self, event: Event) {
+        let Event::Notified(n) = event else { return };
+        let Some(i) = self.binding.find(&n.object) else { return };
+        let results: Vec<PropertyResult> = n.values.into_iter().map(|(p, v)| (p, Ok(v))).collect();
+        // A notification without a present value tells nothing of the point.
+        let Ok(sample) = reading::sample(&self.binding.places()[i], &results) else { return };
+        if self.heard.len() >= limits::BACNET_QUEUED_NOTIFICATIONS {
+            self.heard.pop_front();
+        }
+        self.heard.push_back(sample);
+    }
+
+    async fn call(&mut self, request: &Request) -> Result<Reply, LinkError> {
+        if self.closed {
+            return Err(LinkError::Closed);
+        }
+        self.exchange.call(self.now(), request);
+        loop {
+            match self.event(None).await? {
+                Some(Event::Called(Some(reply))) => return Ok(reply),
+                Some(Event::Called(None)) => return Err(self.silent()),
+                Some(event) => self.keep(event),
+                None => {}
+            }
+        }
+    }
+
+    /// The next event; none when `until` comes first. All that is under way stays in the exchange: the future may be
+    /// dropped.
+    async fn event(&mut self, until: Option<Time>) -> Result<Option<Event>, LinkError> {
+        let mut buf = [0; limits::BACNET_DATAGRAM_BYTES + 1];
+        loop {
+            while let Some(datagram) = self.exchange.poll_transmit() {
+                let to = self.exchange.address();
+                if let Err(e) = datagrams::send(&mut *self.socket, &datagram, to).await {
+                    self.closed = true;
+                    return Err(e.into());
+                }
+            }
+            if let Some(event) = self.exchange.poll_event() {
+                return Ok(Some(event));
+            }
+            if until.is_some_and(|until| until <= self.now()) {
+                return Ok(None);
+            }
+            let due = self.exchange.poll_timeout().into_iter().chain(until).min();
+            let alarm = async {
+                match due {
+                    Some(due) => sleep_until(self.began + due.since(Time::ZERO)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                received = datagrams::recv(&mut *self.socket, &mut buf) => match received {
+                    Ok((from, n)) => self.exchange.receive(from, &buf[..n]),
+                    Err(e) => {
+                        self.closed = true;
+                        return Err(e.into());
+                    }
+                },
+                () = alarm => {}
+            }
+            self.exchange.advance(self.now());
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::ZERO.after(self.began.elapsed())
+    }
+
+    fn silent(&mut self) -> LinkError {
+        self.closed = true;
+        LinkError::Timeout(self.options.patience.whole())
+    }
+
+    fn mismatch(&mut self, what: String) -> LinkError {
+        self.closed = true;
+        LinkError::Mismatch(what)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("device", &self.exchange.address())
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of reading some points.
+enum Read {
+    /// Each one's properties.
+    Results(Vec<Vec<PropertyResult>>),
+    /// Nothing; ask for fewer.
+    Smaller,
+    /// The device refuses all of them.
+    Refused(Reply),
+}
+
+fn subscribe(place: &Place, confirmed: bool, lifetime_s: u32) -> Request {
+    Request::SubscribeCov { process: PROCESS, object: place.object, terms: Some((confirmed, lifetime_s)) }
+}
+
+fn renewal(now: Time, lifetime_s: u32) -> Time {
+    now.after(std::time::Duration::from_secs(lifetime_s.into()) / 2)
+}
+
+fn too_long(reply: &Reply) -> bool {
+    matches!(
+        reply,
+        Reply::Aborted(
+            AbortReason::SEGMENTATION_NOT_SUPPORTED
+                | AbortReason::BUFFER_OVERFLOW
+                | AbortReason::APDU_TOO_LONG
+        ) | Reply::Rejected(RejectReason::BUFFER_OVERFLOW)
+    )
+}
+
+fn concerns_object(reply: &Reply) -> bool {
+    matches!(reply, Reply::Refused(r) if r.class == ErrorClass::OBJECT || r.class == ErrorClass::PROPERTY)
+}
+
+fn refused(what: String, reply: &Reply) -> ClientError {
+    let words = |name: Option<&str>, raw: u32| {
+        name.map_or_else(|| raw.to_string(), |n| n.to_lowercase().replace('_', "-"))
+    };
+    let answer = match reply {
+        Reply::Refused(r) => {
+            let class = words(r.class.name(), r.class.to_raw().into());
+            format!("error {class} {}", words(r.code.name(), r.code.to_raw().into()))
+        }
+        Reply::Rejected(r) => format!("reject {}", words(r.name(), r.to_raw().into())),
+        Reply::Aborted(r) => format!("abort {}", words(r.name(), r.to_raw().into())),
+        Reply::Done | Reply::Data(_) => "an answer to another request".to_owned(),
+    };
+    ClientError::Refused { what, answer }
+}

@@ -1,0 +1,26 @@
+//! OPC UA: a server in front of one machine, and a client that hears it.
+//!
+//! The bytes, sessions and sockets are `async-opcua`'s; what is ours is the address space, what a machine answers, and
+//! what a client makes of it. Pure: [`Binding`] (points and nodes), [`values`] (numbers and variants), [`Image`](image::Image)
+//! (what is shown and remembered) and [`units`]. [`open`] and [`serve`](serve::serve) make a server, [`Client`] a client.
+//!
+//! Clauses are those of OPC 10000 (*Part 3* to *Part 11*), OPC 10000-100 (Devices) and OPC 40001-1 (Machinery).
+
+pub mod binding;
+pub mod client;
+mod device;
+mod events;
+pub mod image;
+mod pki;
+mod security;
+pub mod serve;
+mod session;
+mod space;
+pub mod units;
+pub mod values;
+
+pub use binding::{BadBinding, Binding, Place};
+pub use client::Client;
+pub use security::{Anonymous, Mode, Secret};
+pub use serve::{Endpoint, Handle, ServeError, ServeOptions, open, serve};
+pub use session::{ClientOptions, Login};

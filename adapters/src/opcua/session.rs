@@ -1,0 +1,361 @@
+//! A client's session: how it comes about, and the task that keeps it going and says when it is lost.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aegis_models::Sample;
+use futures_util::StreamExt as _;
+use opcua::client::{
+    ClientBuilder, IdentityToken, Password, Session, SessionActivity, SessionPollResult, SubscriptionActivity,
+};
+use opcua::crypto::SecurityPolicy;
+use opcua::types::{EndpointDescription, Error, StatusCode, UAString};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::pki;
+use super::security::{Mode, Secret};
+use crate::client::LinkError;
+use crate::limits;
+
+/// Who a client says it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Login {
+    /// Nobody.
+    #[default]
+    Anonymous,
+    /// A user. The password is sent over protected channels only.
+    User {
+        /// Their name.
+        name: String,
+        /// Their password.
+        password: Secret,
+    },
+}
+
+/// How a client connects.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// What it calls itself, also in its certificate.
+    pub name: String,
+    /// How messages are protected.
+    pub mode: Mode,
+    /// Who it says it is.
+    pub login: Login,
+    /// Folder of its certificate and trust list, made when missing; needed for any mode but [`Mode::None`].
+    pub pki: Option<PathBuf>,
+    /// Whether a server with an unknown certificate is believed and trusted from then on. For test beds.
+    pub trust_unknown: bool,
+    /// Bounds the connecting, then each request, and how long the link may be silent before it counts as lost.
+    pub timeout: Duration,
+    /// How often the server tells what changed.
+    pub publishing: Duration,
+    /// How often the whole image is repeated, changed or not.
+    pub image: Duration,
+    /// Whether changes that say nothing, below a tenth of a point's repeatability, are left out.
+    pub deadband: bool,
+}
+
+impl Default for ClientOptions {
+    fn default() -> ClientOptions {
+        ClientOptions {
+            name: "aegis-sentinel".to_owned(),
+            mode: Mode::None,
+            login: Login::Anonymous,
+            pki: None,
+            trust_unknown: false,
+            timeout: Duration::from_secs(3),
+            publishing: Duration::from_millis(250),
+            image: Duration::from_secs(1),
+            deadband: true,
+        }
+    }
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug)]
+pub(super) enum Loss {
+    Silent,
+    Broken(String),
+}
+
+impl Loss {
+    pub(super) fn error(self, timeout: Duration) -> LinkError {
+        match self {
+            Loss::Silent => LinkError::Timeout(timeout),
+            Loss::Broken(why) => LinkError::Broken(io::Error::new(io::ErrorKind::ConnectionAborted, why)),
+        }
+    }
+}
+
+/// What the task hands to the client.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    state: Mutex<State>,
+    pub(super) news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    changes: VecDeque<(usize, Sample)>,
+    loss: Option<Loss>,
+}
+
+impl Inbox {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A change of the point at that place.
+    pub(super) fn push(&self, place: usize, sample: Sample) {
+        let mut state = self.state();
+        if state.changes.len() >= limits::OPCUA_HEARD {
+            state.changes.pop_front();
+        }
+        state.changes.push_back((place, sample));
+        self.news.notify_one();
+    }
+
+    pub(super) fn lose(&self, loss: Loss) {
+        self.state().loss.get_or_insert(loss);
+        self.news.notify_one();
+    }
+
+    pub(super) fn loss(&self) -> Option<Loss> {
+        self.state().loss.clone()
+    }
+
+    /// Of each point its oldest change, so that none of several hides another; the rest is for the next call.
+    pub(super) fn take(&self) -> Vec<(usize, Sample)> {
+        let mut state = self.state();
+        let mut seen = BTreeSet::new();
+        let changes = std::mem::take(&mut state.changes);
+        let (taken, rest): (VecDeque<_>, VecDeque<_>) =
+            changes.into_iter().partition(|(place, _)| seen.insert(*place));
+        state.changes = rest;
+        Vec::from(taken)
+    }
+}
+
+/// A session that is up. Dropping it takes leave of the server, in the background and for a bounded time.
+pub(super) struct Link {
+    pub(super) session: Arc<Session>,
+    pub(super) inbox: Arc<Inbox>,
+    _stay: oneshot::Sender<()>,
+}
+
+/// Connects and activates a session.
+pub(super) async fn establish(url: &str, options: &ClientOptions) -> Result<Link, LinkError> {
+    let bound = options.timeout;
+    let within = timeout(bound, connect(url, options)).await;
+    within.map_err(|_| LinkError::Timeout(bound))?
+}
+
+async fn connect(url: &str, options: &ClientOptions) -> Result<Link, LinkError> {
+    let uri = format!("urn:aegis:client:{}", options.name);
+    let third = options.timeout / 3;
+    let mut builder = ClientBuilder::new()
+        .application_name(options.name.as_str())
+        .application_uri(uri.as_str())
+        .product_uri("urn:aegis:client")
+        .session_name(options.name.as_str())
+        .trust_server_certs(options.trust_unknown)
+        // Its owner connects anew: a session that came back by itself would hide that values were missed.
+        .session_retry_limit(0)
+        .recreate_subscriptions(false)
+        .max_failed_keep_alive_count(1)
+        .keep_alive_interval(third)
+        .request_timeout(options.timeout)
+        // A publish request waits at the server until there is something to tell, or to say that there is nothing.
+        .publish_timeout(options.timeout.saturating_mul(4))
+        .min_publish_interval(options.publishing)
+        .session_timeout(millis(options.timeout.saturating_mul(4)))
+        .max_message_size(limits::OPCUA_MESSAGE_BYTES)
+        .max_chunk_count(limits::OPCUA_MESSAGE_CHUNKS)
+        .max_array_length(limits::OPCUA_ARRAY)
+        .max_string_length(limits::OPCUA_STRING_BYTES)
+        .max_byte_string_length(limits::OPCUA_STRING_BYTES);
+    let setup = |problem: String| LinkError::Broken(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    match &options.pki {
+        Some(folder) if options.mode != Mode::None => {
+            let own = pki::prepare(folder, &options.name, &uri, &[]).map_err(setup)?;
+            builder = builder.pki_dir(folder).certificate_path(own.certificate).private_key_path(own.key);
+        }
+        _ if options.mode != Mode::None => {
+            return Err(setup("a protected channel needs a folder for certificates".to_owned()));
+        }
+        _ => builder = builder.pki_dir(pki::nowhere()),
+    }
+    let client = builder.client().map_err(|problems| setup(problems.join(", ")))?;
+    let offered = client.get_server_endpoints_from_url(url).await.map_err(failed(options.timeout))?;
+    let mut endpoint = choose(offered, options)?;
+    // What the server calls itself may mean nothing here: a name of another network, or 0.0.0.0.
+    endpoint.endpoint_url = UAString::from(url);
+    let token = match &options.login {
+        Login::Anonymous => IdentityToken::Anonymous,
+        Login::User { name, password } => {
+            IdentityToken::UserName(name.clone(), Password(password.reveal().to_owned()))
+        }
+    };
+    let (session, events) = client
+        .session_builder()
+        .connect_to_endpoint_directly(endpoint)
+        .map_err(failed(options.timeout))?
+        .user_identity_token(token)
+        .build(Arc::clone(client.certificate_store()))
+        .map_err(failed(options.timeout))?;
+    let inbox = Arc::new(Inbox::default());
+    let (stay, gone) = oneshot::channel();
+    let (up, is_up) = oneshot::channel();
+    let pump = Pump { session: Arc::clone(&session), inbox: Arc::clone(&inbox), timeout: options.timeout };
+    tokio::spawn(async move { pump.run(events.enter(), up, gone).await });
+    let link = Link { session, inbox, _stay: stay };
+    match is_up.await {
+        Ok(()) => Ok(link),
+        Err(_) => {
+            let loss = link.inbox.loss().unwrap_or(Loss::Broken("the session did not come about".to_owned()));
+            Err(loss.error(options.timeout))
+        }
+    }
+}
+
+fn choose(
+    offered: Vec<EndpointDescription>,
+    options: &ClientOptions,
+) -> Result<EndpointDescription, LinkError> {
+    let fits = |e: &EndpointDescription| {
+        e.security_mode == options.mode.message()
+            && SecurityPolicy::from_uri(e.security_policy_uri.as_ref()) == options.mode.policy()
+    };
+    let shown: Vec<String> = offered
+        .iter()
+        .map(|e| format!("{} {}", SecurityPolicy::from_uri(e.security_policy_uri.as_ref()), e.security_mode))
+        .collect();
+    let missing = || {
+        let (wanted, shown) = (options.mode, shown.join(", "));
+        LinkError::Mismatch(format!(
+            "no endpoint with Basic256Sha256 or none and {wanted:?}; it offers {shown}"
+        ))
+    };
+    offered.into_iter().find(fits).ok_or_else(missing)
+}
+
+/// Drives the library's event loop and watches for signs of life.
+struct Pump {
+    session: Arc<Session>,
+    inbox: Arc<Inbox>,
+    timeout: Duration,
+}
+
+impl Pump {
+    async fn run(
+        self,
+        events: impl futures_util::Stream<Item = Result<SessionPollResult, StatusCode>>,
+        up: oneshot::Sender<()>,
+        mut gone: oneshot::Receiver<()>,
+    ) {
+        tokio::pin!(events);
+        let mut up = Some(up);
+        let mut alive = Instant::now();
+        loop {
+            tokio::select! {
+                // What has arrived counts before the time is up.
+                biased;
+                event = events.next() => match self.judge(event) {
+                    Verdict::Alive => alive = Instant::now(),
+                    Verdict::Up => {
+                        alive = Instant::now();
+                        up.take().map(|up| up.send(()));
+                    }
+                    Verdict::Nothing => {}
+                    Verdict::Lost(loss) => return self.inbox.lose(loss),
+                },
+                _ = &mut gone => break,
+                () = sleep_until(alive + self.timeout) => return self.inbox.lose(Loss::Silent),
+            }
+        }
+        // Nobody listens any more: close the session, so that the server does not keep it until it times out.
+        drop(self.session.close_on_drop());
+        let ended = async { while let Some(Ok(_)) = events.next().await {} };
+        let _ = timeout(self.timeout, ended).await;
+    }
+
+    fn judge(&self, event: Option<Result<SessionPollResult, StatusCode>>) -> Verdict {
+        let lost = |status: StatusCode| Verdict::Lost(loss_of(status, ""));
+        match event {
+            None => Verdict::Lost(Loss::Broken("the session was closed".to_owned())),
+            Some(Err(status)) => lost(status),
+            Some(Ok(event)) => match event {
+                SessionPollResult::Reconnected(_) => Verdict::Up,
+                SessionPollResult::ConnectionLost(status) | SessionPollResult::ReconnectFailed(status) => {
+                    lost(status)
+                }
+                SessionPollResult::SessionActivity(SessionActivity::KeepAliveSucceeded)
+                | SessionPollResult::Subscription(SubscriptionActivity::Publish) => Verdict::Alive,
+                SessionPollResult::SessionActivity(SessionActivity::KeepAliveFailed(status)) => lost(status),
+                SessionPollResult::Subscription(SubscriptionActivity::PublishFailed(
+                    StatusCode::BadTooManyPublishRequests,
+                )) => Verdict::Nothing,
+                SessionPollResult::Subscription(
+                    SubscriptionActivity::PublishFailed(status) | SubscriptionActivity::FatalFailure(status),
+                ) => lost(status),
+                _ => Verdict::Nothing,
+            },
+        }
+    }
+}
+
+enum Verdict {
+    Nothing,
+    Alive,
+    Up,
+    Lost(Loss),
+}
+
+fn loss_of(status: StatusCode, context: &str) -> Loss {
+    if status == StatusCode::BadTimeout {
+        return Loss::Silent;
+    }
+    let name = status.to_string();
+    Loss::Broken(if context.is_empty() { name } else { format!("{name}: {context}") })
+}
+
+/// An error of the library as one of the link.
+pub(super) fn failed(timeout: Duration) -> impl Fn(Error) -> LinkError {
+    move |e| loss_of(e.status(), &e.to_string()).error(timeout)
+}
+
+/// Whether an error of a whole request means that the session is gone; else the server answered and refused.
+pub(super) fn is_loss(status: StatusCode) -> bool {
+    use StatusCode as S;
+    [
+        S::BadTimeout,
+        S::BadConnectionClosed,
+        S::BadConnectionRejected,
+        S::BadCommunicationError,
+        S::BadNotConnected,
+        S::BadServerNotConnected,
+        S::BadServerHalted,
+        S::BadShutdown,
+        S::BadSessionIdInvalid,
+        S::BadSessionClosed,
+        S::BadSessionNotActivated,
+        S::BadSecureChannelClosed,
+        S::BadSecureChannelIdInvalid,
+        S::BadSecureChannelTokenUnknown,
+        S::BadSecurityChecksFailed,
+        S::BadInvalidState,
+        S::BadUnexpectedError,
+        S::BadUnknownResponse,
+        S::BadDecodingError,
+        S::BadTcpInternalError,
+    ]
+    .contains(&status)
+}
+
+pub(super) fn millis(d: Duration) -> u32 {
+    u32::try_from(d.as_millis()).unwrap_or(u32::MAX)
+}

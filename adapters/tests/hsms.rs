@@ -1,0 +1,11 @@
+//! hsms over its real sessions.
+
+mod hsms {
+    mod gem_commands;
+    mod gem_data;
+    mod gem_errors;
+    mod gem_serve;
+    mod gem_spool;
+    mod gem_states;
+    mod gem_support;
+}

@@ -1,0 +1,394 @@
+#!/usr/bin/env python3
+"""Proves the GEM equipment with a host that nobody here wrote: secsgem's GemHostHandler.
+
+    aegis fab --json | python gem_host.py [NAME ...]      (or: gem_host.py --fab fab.json [NAME ...])
+
+Of every served machine that speaks HSMS, or of those named: establishes communications, reads all variables, names and
+constants, writes a constant and reads it back, defines a report and gets an event with it, enables and lists alarms, gives
+remote commands that are accepted, refused and unknown, moves recipes, sets the clock, shows a text, and provokes errors of
+stream 9. Each machine has "address" and "profile", its profile as JSON. Prints a line a machine; exits 0 when all hold, 1
+when one differs, 2 when it cannot begin.
+"""
+import argparse
+import importlib.metadata
+import json
+import logging
+import math
+import queue
+import sys
+import time
+
+try:
+    import secsgem.common
+    import secsgem.gem
+    import secsgem.hsms
+    import secsgem.secs
+except ImportError as e:
+    sys.exit(f"missing Python package secsgem ({e}): pip install -r tests/peers/requirements.txt")
+
+VARIABLES = secsgem.secs.variables
+VERSION = importlib.metadata.version("secsgem")
+ESTABLISH_S = 15
+EVENT_S = 30
+REPORT, TRACE_PERIOD = 7001, "00000020"
+
+
+class Failed(Exception):
+    """A check does not hold."""
+
+
+def check(holds, message):
+    if not holds:
+        raise Failed(message)
+
+
+class S64F1(secsgem.secs.SecsStreamFunction):
+    """A message of a stream that GEM has not."""
+
+    _stream, _function, _data_format = 64, 1, None
+    _to_host, _to_equipment, _has_reply, _is_reply_required, _is_multi_block = True, True, True, True, False
+
+
+class S1F99(S64F1):
+    """A function that GEM has not."""
+
+    _stream, _function = 1, 99
+
+
+class S2F31(S64F1):
+    """Sets the clock; secsgem has no class for it."""
+
+    _stream, _function = 2, 31
+
+    def __init__(self, text):
+        super().__init__()
+        self.__dict__["text"] = text.encode()
+
+    def encode(self):
+        return bytes([0x41, len(self.text)]) + self.text
+
+
+class Machine:
+    """One served machine and the host that is connected to it."""
+
+    def __init__(self, entry):
+        self.name, self.profile = entry["name"], entry["profile"]
+        self.gem = self.profile.get("gem") or {}
+        self.points = {p["id"]: p for p in self.profile["point"]}
+        host, port = entry["address"].rsplit(":", 1)
+        settings = secsgem.hsms.HsmsSettings(
+            address=host,
+            port=int(port),
+            session_id=entry.get("device", 0),
+            connect_mode=secsgem.hsms.HsmsConnectMode.ACTIVE,
+            device_type=secsgem.common.DeviceType.HOST,
+            establish_communication_timeout=2,
+            t3=10,
+        )
+        self.host = secsgem.gem.GemHostHandler(settings)
+        self.heard = queue.Queue()
+        for stream, function in [(6, 11), (6, 1), (5, 1), (9, 3), (9, 5), (9, 7)]:
+            self.host.register_stream_function(stream, function, self._take)
+
+    def _take(self, _handler, message):
+        header = message.header
+        self.heard.put((header.stream, header.function, self.host.settings.streams_functions.decode(message)))
+        if header.stream == 9:
+            return None
+        return self.host.stream_function(header.stream, header.function + 1)(0)
+
+    def variables(self, kind):
+        """The points that are variables of a class: `sv`, `dv` or `ec`."""
+        def of(p):
+            if p.get("record"):
+                return "dv"
+            return "ec" if p.get("role") == "setpoint" and p.get("access") == "write" else "sv"
+        return [p for p in self.points.values() if p.get("gem") and of(p) == kind]
+
+    def ask(self, function):
+        """The reply to a message, taken apart."""
+        what = f"S{function.stream}F{function.function}"
+        reply = self.host.send_and_waitfor_response(function)
+        check(reply is not None, f"{what}: no reply")
+        found = (reply.header.stream, reply.header.function)
+        check(found == (function.stream, function.function + 1), f"{what}: answered with S{found[0]}F{found[1]}")
+        decoded = self.host.settings.streams_functions.decode(reply)
+        return decoded.get() if decoded is not None else reply.data
+
+    def sf(self, stream, function, *value):
+        return self.ask(self.host.stream_function(stream, function)(*value))
+
+    def wait(self, what, stream, function, wanted=lambda m: True):
+        """The next message of that kind that is wanted; others are let go."""
+        until = time.monotonic() + EVENT_S
+        while True:
+            try:
+                s, f, message = self.heard.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                raise Failed(f"{what}: S{stream}F{function} did not come within {EVENT_S} s") from None
+            if (s, f) == (stream, function) and wanted(message):
+                return message
+
+    def silence(self):
+        while not self.heard.empty():
+            self.heard.get()
+
+
+def number(value):
+    """A number, or None for an item without a value."""
+    return None if value in ([], (), "", None) else float(value)
+
+
+def in_range(point, value):
+    value = number(value)
+    low, high = point["range"]
+    slack = 1e-6 * max(abs(low), abs(high))
+    return value is None or math.isnan(value) or low - slack <= value <= high + slack
+
+
+def name_of(point):
+    return point["gem"].get("name", point["id"])
+
+
+def identifies(m):
+    check(m.host.waitfor_communicating(ESTABLISH_S), f"communications are not established within {ESTABLISH_S} s")
+    onlack = m.sf(1, 17)
+    check(onlack in (0, 2), f"S1F17: ONLACK {onlack}")
+    found = list(m.sf(1, 1))
+    check(found == [m.gem["model"], m.gem["software"]], f"S1F2 says {found}")
+
+
+def reads_status(m):
+    names = {row["SVID"]: row for row in m.sf(1, 11, [])}
+    for p in m.variables("sv"):
+        row = names.get(p["gem"]["vid"])
+        check(row, f"S1F12 has no SVID {p['gem']['vid']}")
+        found = (row["SVNAME"], row["UNITS"])
+        check(found == (name_of(p), p.get("unit", "")), f"SVID {row['SVID']} is called {found}")
+    values = m.sf(1, 3, [p["gem"]["vid"] for p in m.variables("sv")])
+    check(len(values) == len(m.variables("sv")), f"S1F4 has {len(values)} values")
+    for p, value in zip(m.variables("sv"), values):
+        check(number(value) is not None and in_range(p, value), f"{p['id']} is {value}, outside {p['range']}")
+    every = m.sf(1, 3, [])
+    check(len(every) == len(names), f"S1F4 has {len(every)} values and S1F12 {len(names)} names")
+
+
+def constant(m, p):
+    return number(m.sf(2, 13, [p["gem"]["vid"]])[0])
+
+
+def sets_constant(m, p, value):
+    code = m.sf(2, 15, [{"ECID": p["gem"]["vid"], "ECV": VARIABLES.F4(value)}])
+    check(code == 0, f"S2F15 {p['id']} = {value}: EAC {code}")
+    until = time.monotonic() + EVENT_S
+    while (found := constant(m, p)) != value:
+        check(time.monotonic() < until, f"{p['id']}: wrote {value}, {EVENT_S} s later it reads {found}")
+        time.sleep(0.02)
+
+
+def writes_constants(m):
+    rows = {row["ECID"]: row for row in m.sf(2, 29, [])}
+    for p in m.variables("ec"):
+        row = rows.get(p["gem"]["vid"])
+        check(row, f"S2F30 has no ECID {p['gem']['vid']}")
+        found = [float(row["ECMIN"]), float(row["ECMAX"])]
+        check(found == p["range"] and row["ECNAME"] == name_of(p), f"ECID {row['ECID']} is {row}")
+    for p in (p for p in m.variables("ec") if p.get("type", "f32") == "f32"):
+        before, (low, high) = constant(m, p), p["range"]
+        other = before + 1.0 if before + 1.0 <= high else before - 1.0
+        try:
+            sets_constant(m, p, other)
+        finally:
+            sets_constant(m, p, before)
+        code = m.sf(2, 15, [{"ECID": p["gem"]["vid"], "ECV": VARIABLES.F4(high + 1.0)}])
+        check(code == 3, f"S2F15 {p['id']} = {high + 1.0}: EAC {code}")
+    code = m.sf(2, 15, [{"ECID": 99999, "ECV": VARIABLES.F4(1.0)}])
+    check(code == 1, f"S2F15 of no constant: EAC {code}")
+
+
+def gets_events(m):
+    events = {row["CEID"]: row for row in m.sf(1, 23, [])}
+    for event in m.gem["event"]:
+        check(event["ceid"] in events, f"S1F24 has no CEID {event['ceid']}")
+    for event in m.gem["event"]:
+        kind = event["on"].get("record") if isinstance(event["on"], dict) else None
+        fields = [p for p in m.variables("dv") if p.get("record") == kind]
+        if not kind or not fields:
+            continue
+        vids = [p["gem"]["vid"] for p in fields]
+        m.silence()
+        check(m.sf(2, 37, {"CEED": False, "CEID": []}) == 0, "S2F37: all events off")
+        check(m.sf(2, 33, {"DATAID": 0, "DATA": []}) == 0, "S2F33: no reports")
+        check(m.sf(2, 33, {"DATAID": 1, "DATA": [{"RPTID": REPORT, "VID": vids}]}) == 0, "S2F33: a report")
+        link = {"DATAID": 2, "DATA": [{"CEID": event["ceid"], "RPTID": [REPORT]}]}
+        check(m.sf(2, 35, link) == 0, "S2F35")
+        check(m.sf(2, 35, link) == 3, "S2F35 of a link that is there is not LRACK 3")
+        check(m.sf(2, 37, {"CEED": True, "CEID": [event["ceid"]]}) == 0, "S2F37")
+        for _ in range(3):
+            got = m.wait(event["name"], 6, 11, lambda s: s.CEID.get() == event["ceid"])
+            report = got.RPT[0]
+            values = report.V.get()
+            check(report.RPTID.get() == REPORT and len(values) == len(vids), f"{event['name']} carries {got}")
+            for p, value in zip(fields, values):
+                check(in_range(p, value), f"{p['id']} is {value}, outside {p['range']}")
+        check(len(m.sf(6, 19, REPORT)) == len(vids), "S6F20 has other values than the report")
+    check(m.sf(2, 37, {"CEED": False, "CEID": []}) == 0, "S2F37: all events off")
+
+
+def traces(m):
+    svids = [p["gem"]["vid"] for p in m.variables("sv")][:3]
+    request = {"TRID": 5, "DSPER": TRACE_PERIOD, "TOTSMP": 6, "REPGSZ": 2, "SVID": svids}
+    code = m.sf(2, 23, request)
+    check(code == 0, f"S2F23: TIAACK {code}")
+    for sample in (2, 4, 6):
+        got = m.wait("trace", 6, 1)
+        check(got.SMPLN.get() == sample, f"S6F1 has sample {got.SMPLN.get()}, not {sample}")
+        check(len(got.SV.get()) == 2 * len(svids), f"S6F1 has {len(got.SV.get())} values")
+
+
+def lists_alarms(m):
+    listed = {row["ALID"]: row["ALTX"] for row in m.sf(5, 5, [])}
+    expected = {a["alid"]: a["text"] for a in m.gem["alarm"]}
+    check(listed == expected, f"S5F6 lists {listed}")
+    for alid in expected:
+        check(m.sf(5, 3, {"ALED": 128, "ALID": alid}) == 0, f"S5F3 of {alid}")
+    enabled = [row["ALID"] for row in m.sf(5, 7)]
+    check(enabled == sorted(expected), f"S5F8 lists {enabled}")
+    for alid in expected:
+        check(m.sf(5, 3, {"ALED": 0, "ALID": alid}) == 0, f"S5F3 of {alid}")
+    check(m.sf(5, 3, {"ALED": 128, "ALID": 99999}) == 1, "S5F3 of no alarm is not ACKC5 1")
+
+
+def command(m, name, *parameters):
+    pairs = [{"CPNAME": n, "CPVAL": v} for n, v in parameters]
+    return m.sf(2, 41, {"RCMD": name, "PARAMS": pairs})
+
+
+def commands(m):
+    found = command(m, "LAUNCH")
+    check(found["HCACK"] == 1, f"an unknown command: {found}")
+    tried = 0
+    for spec in m.gem["command"]:
+        numbers = [p for p in spec.get("parameters", []) if p.get("range")]
+        finished = [e["ceid"] for e in m.gem["event"] if e["on"] == {"finished": spec["name"]}]
+        if len(numbers) != 1 or not finished:
+            continue
+        parameter, (low, high) = numbers[0]["name"], numbers[0]["range"]
+        m.silence()
+        check(m.sf(2, 37, {"CEED": True, "CEID": finished}) == 0, "S2F37")
+        for value in (low / 4, 0.0):
+            found = command(m, spec["name"], (parameter, VARIABLES.F4(value)))
+            check(found["HCACK"] == 4, f"{spec['name']} {value}: {found}")
+            m.wait(f"{spec['name']} finished", 6, 11, lambda s: s.CEID.get() == finished[0])
+        found = command(m, spec["name"], (parameter, VARIABLES.F4(high + 1.0)))
+        check(found["HCACK"] == 3, f"{spec['name']} {high + 1.0}: {found}")
+        check([(p["CPNAME"], p["CPACK"]) for p in found["PARAMS"]] == [(parameter, 2)], f"{found}")
+        tried += 1
+    check(m.sf(2, 37, {"CEED": False, "CEID": []}) == 0, "S2F37: all events off")
+    check(tried, "no command has one number as its parameter")
+
+
+def moves_recipes(m):
+    held = m.sf(7, 19)
+    for recipe in (m.gem.get("recipes") or {}).get("recipe", []):
+        check(recipe["ppid"] in held, f"S7F20 has no {recipe['ppid']}")
+        found = m.sf(7, 5, recipe["ppid"])
+        check(found["PPBODY"] == recipe["body"], f"S7F6 gives {found}")
+    check(m.sf(7, 1, {"PPID": "PEER", "LENGTH": 4}) == 0, "S7F1 is not granted")
+    check(m.sf(7, 3, {"PPID": "PEER", "PPBODY": VARIABLES.Binary(b"\0\1\2\3")}) == 0, "S7F3")
+    check(m.sf(7, 5, "PEER")["PPBODY"] == b"\0\1\2\3", "S7F6 gives another body than was sent")
+    check(m.sf(7, 17, ["PEER"]) == 0, "S7F17")
+    check(m.sf(7, 17, ["PEER"]) == 4, "S7F17 of no recipe is not ACKC7 4")
+    check(list(m.sf(7, 19)) == list(held), "S7F20 lists others than before")
+
+
+def sets_clock(m):
+    before = m.sf(2, 17)
+    check(len(before) == 16 and before.isdigit(), f"S2F18 says {before!r}")
+    for text, code in (("2031010203040506", b"\0"), ("noon", b"\1"), (before, b"\0")):
+        reply = m.host.send_and_waitfor_response(S2F31(text))
+        check(reply is not None and (reply.header.stream, reply.header.function) == (2, 32), "S2F31 is not answered")
+        check(reply.data == b"\x21\x01" + code, f"S2F31 {text}: {reply.data.hex(' ')}")
+        if text.startswith("2031"):
+            check(m.sf(2, 17).startswith("203101020304"), "the clock is not what it was set to")
+
+
+def shows_text(m):
+    check(m.sf(10, 3, {"TID": 0, "TEXT": "A text for the operator"}) == 0, "S10F3")
+    check(m.sf(10, 3, {"TID": 9, "TEXT": "nobody"}) == 2, "S10F3 to no terminal is not ACKC10 2")
+
+
+def provokes_errors(m):
+    for message, function in ((S64F1, 3), (S1F99, 5)):
+        m.silence()
+        m.host.send_stream_function(message())
+        got = m.wait("an error", 9, function)
+        header = bytes(got.get())
+        found = (header[2] & 0x7F, header[3])
+        wanted = (message._stream, message._function)
+        check(found == wanted, f"S9F{function} names S{found[0]}F{found[1]}, not S{wanted[0]}F{wanted[1]}")
+    identifies(m)
+
+
+CHECKS = [
+    identifies,
+    reads_status,
+    writes_constants,
+    gets_events,
+    traces,
+    lists_alarms,
+    commands,
+    moves_recipes,
+    sets_clock,
+    shows_text,
+    provokes_errors,
+]
+
+
+def proves(entry):
+    """What holds of a machine, or why not."""
+    m = Machine(entry)
+    check(m.gem, "its profile has no gem section")
+    m.host.enable()
+    try:
+        for test in CHECKS:
+            try:
+                test(m)
+            except Failed as e:
+                raise Failed(f"{test.__name__}: {e}") from None
+    finally:
+        m.host.disable()
+    return ", ".join(t.__name__ for t in CHECKS)
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("--fab", help="file with the output of `aegis fab --json`; standard input when absent")
+    args.add_argument("names", nargs="*", metavar="NAME", help="machines to check; all that speak HSMS when absent")
+    args = args.parse_args()
+    logging.disable(logging.CRITICAL)
+    try:
+        fab = json.load(open(args.fab) if args.fab else sys.stdin)
+        served = [m for m in fab if m.get("address") and m.get("protocol") == "hsms"]
+        chosen = [m for m in served if not args.names or m["name"] in args.names]
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        print(f"the list of machines cannot be read ({e!r}): give the output of `aegis fab --json`", file=sys.stderr)
+        return 2
+    missing = set(args.names) - {m["name"] for m in chosen}
+    if missing or not chosen:
+        print(f"no machine is served over HSMS by the name of {', '.join(sorted(missing)) or 'any'}", file=sys.stderr)
+        return 2
+    failures = 0
+    for entry in chosen:
+        try:
+            print(f"ok   {entry['name']}: {proves(entry)}", flush=True)
+        except (Failed, OSError, KeyError, ValueError, TypeError, AttributeError) as e:
+            print(f"FAIL {entry['name']}: {e if isinstance(e, Failed) else repr(e)}", flush=True)
+            failures += 1
+    verdict = f"{failures} machines differ" if failures else "all checks hold"
+    print(f"secsgem {VERSION} against {len(chosen)} machines: {verdict}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
