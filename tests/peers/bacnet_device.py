@@ -1,16 +1,11 @@
 #!/usr/bin/env python3
 """A BACnet/IP device that nobody here wrote (bacpypes3), made from a profile, for a client to read and command.
 
-    python bacnet_device.py < profile.json-and-commands
-
-The first line on standard input is a machine's profile as JSON, with its BACnet rows. Prints a line `{"port": N}` with the
-UDP port on 127.0.0.1 that it answers on, and from then on a line for each accepted write of a present value:
-
-    {"write": {"point": "fan_speed_sp", "value": 900.0, "priority": 8}, "effective": 900.0}
-
-where a relinquishing write has the value null. Each further line on standard input sets values, as the machine's own
-controller would: `{"set": {"supply_temp": 21.5}}` (a value of null marks the point as faulty, until it is set again).
-Ends with its input. Exits 2 when the profile or a command cannot be used.
+The first line on standard input is JSON: {"profile": .., "name": "AHU-01"}, of which only the profile is needed. Prints
+{"port": N} with the UDP port on 127.0.0.1 that it answers on, and from then on a line for each accepted write of a
+present value: {"written": "<point id>", "value": value, "priority": 8}, where a relinquishing write has the value null.
+Each further line on standard input, {"set": {"<point id>": value, ..}}, sets values as the machine's own controller would
+(null marks the point as faulty, until it is set again). Ends with its input. Exits 2 when a line cannot be used.
 """
 import asyncio
 import json
@@ -108,8 +103,7 @@ class Point:
                 await super().write_property(attr, value, index, priority)
                 if present:
                     written = None if null else self.value(value)
-                    write = {"point": self.id, "value": written, "priority": priority or 16}
-                    say({"write": write, "effective": self.value(own.presentValue)})
+                    say({"written": self.id, "value": written, "priority": priority or 16})
 
         start = self.wire(self.nominal if self.nominal is not None else min(max(self.low, 0), self.high))
         more = {}
@@ -171,18 +165,18 @@ def free_port():
 
 async def main():
     try:
-        profile = json.loads(sys.stdin.readline())
-        rows = profile.get("point") or profile["points"]
-        points = [Point(row, profile) for row in rows if row.get("bacnet")]
+        order = json.loads(sys.stdin.readline())
+        profile = order["profile"]
+        points = [Point(row, profile) for row in profile["point"] if row.get("bacnet")]
     except (ValueError, KeyError, TypeError) as e:
-        print(f"the profile cannot be read ({e!r}): give it as one line of JSON", file=sys.stderr)
+        print(f"the first line is no machine ({e!r}): give {{\"profile\": ..}}", file=sys.stderr)
         return 2
     if not points:
         print("no point of the profile is a BACnet object", file=sys.stderr)
         return 2
     port = free_port()
-    name = (profile.get("bacnet") or {}).get("model", "device")
-    device = DeviceObject(objectIdentifier=f"device,{INSTANCE}", objectName=f"foreign {name}", vendorIdentifier=999)
+    name = order.get("name", "machine")
+    device = DeviceObject(objectIdentifier=f"device,{INSTANCE}", objectName=name, vendorIdentifier=999)
     app = Device(device, IPv4Address(f"127.0.0.1:{port}"))
     for point in points:
         app.add_object(point.make())

@@ -1,23 +1,22 @@
 #!/usr/bin/env python3
 """Proves MTConnect agents with a validator that nobody here wrote: lxml, against the published schemas.
 
-    echo '{"machines": [{"name": "CNC-01", "address": "127.0.0.1:5000", "profile": {...}}], "xsd": "FOLDER"}' \\
-        | python mtconnect_documents.py
+    aegis fab --json | python mtconnect_documents.py [NAME ...]
 
-`profile` is the profile as JSON, or the path of its TOML file. `xsd` names a folder with the schemas of version 2.4
-(MTConnectDevices_2.4_1.0.xsd and so on), or is null: then documents are only checked for what they say.
+AEGIS_MTCONNECT_XSD names a folder with the schemas of version 2.4 (MTConnectDevices_2.4_1.0.xsd and so on); without it
+documents are only checked for what they say.
 
-Of every machine: probe, current, sample, assets and errors are fetched and validated; every data item of the profile is
+Of every machine behind an agent, or of those named: probe, current, sample, assets and errors are fetched and validated; every data item of the profile is
 there, with its type, its units and a value; sequence numbers and headers agree; a stream is read for a few parts. Prints
 a line a machine; exits 0 when all hold, 1 with the first difference, 2 when it cannot begin.
 """
 import json
 import math
+import os
 import pathlib
 import re
 import sys
 import time
-import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -83,7 +82,7 @@ class Schemas:
             return
         if kind not in self.read:
             path = self.folder / f"MTConnect{kind}_{VERSION}_1.0.xsd"
-            check(path.is_file(), f"{path} is missing: \"xsd\" names the folder of the published schemas")
+            check(path.is_file(), f"{path} is missing: AEGIS_MTCONNECT_XSD names the folder of the published schemas")
             self.read[kind] = etree.XMLSchema(etree.parse(str(path)))
         schema = self.read[kind]
         check(schema.validate(root), f"{what}: not valid: {schema.error_log.last_error}")
@@ -92,10 +91,8 @@ class Schemas:
 
 class Agent:
     def __init__(self, entry, schemas):
-        self.name, self.base, self.schemas = entry["name"], f"http://{entry['address']}", schemas
-        profile = entry["profile"]
-        if isinstance(profile, str):
-            profile = tomllib.loads(pathlib.Path(profile).read_text())
+        address = next(e["address"] for e in entry["endpoints"] if e["protocol"] == "mtconnect")
+        self.name, self.base, self.schemas, profile = entry["name"], f"http://{address}", schemas, entry["profile"]
         self.points = [p for p in profile["point"] if p.get("mtconnect")]
         self.layout = profile.get("mtconnect") or {}
         check(self.points, "no point of the profile is a data item")
@@ -298,9 +295,10 @@ def prove(a):
 
 def main():
     try:
-        said = json.load(sys.stdin)
-        machines, schemas = said["machines"], Schemas(said.get("xsd"))
-        check(machines, "no machine is named")
+        machines = [m for m in json.load(sys.stdin) if any(e["protocol"] == "mtconnect" for e in m["endpoints"])]
+        machines = [m for m in machines if len(sys.argv) == 1 or m["name"] in sys.argv[1:]]
+        schemas = Schemas(os.environ.get("AEGIS_MTCONNECT_XSD") or None)
+        check(machines, "no machine is behind an agent")
     except (ValueError, KeyError, TypeError, Failed) as e:
         print(f"standard input is no description of machines: {e!r}", file=sys.stderr)
         return 2

@@ -1,15 +1,13 @@
 //! The real thing: the served twin and the production sentinel as processes, over TCP, killed at bad moments.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
-use aegis_models::event::{Body, Event, ExecutionStep, IncidentState};
+use aegis_models::event::{Body, ExecutionStep, IncidentState};
 use aegis_models::{Site, ThreatKind};
 
-use crate::support::{Running, aegis, aegis_path, root, stdout_of};
+use crate::support::{Log, Running, Served, aegis, aegis_path, stdout_of};
 
 const SCENARIO: &str = "scenarios/library/ffu/filter-clog-fast.toml";
 /// Fab seconds in a second: a stall of a quarter of a second is not yet a lost machine.
@@ -44,6 +42,7 @@ fn all_three_tiers_find_the_same_incidents_though_the_link_is_cut_in_the_middle_
 /// A twin and a sentinel, and the sentinel's folder.
 struct Plant {
     dir: tempfile::TempDir,
+    log: Log,
     port: String,
     twin: Running,
     sentinel: Running,
@@ -59,28 +58,13 @@ impl Plant {
             aegis_scenarios::endpoints::sentinel_config(&site, PACE.parse().expect("a number"), "state");
         std::fs::write(dir.path().join("sentinel.toml"), config).expect("written");
         let sentinel = Plant::sentinel(dir.path());
-        Plant { dir, port, twin, sentinel }
+        let log = Log::of(dir.path());
+        Plant { dir, log, port, twin, sentinel }
     }
 
     fn twin(port: &str) -> (Running, Site) {
-        let mut command = Command::new(aegis_path());
-        command.args([
-            "serve",
-            "--scenario",
-            SCENARIO,
-            "--pace",
-            PACE,
-            "--port",
-            port,
-            "--json",
-            "--until-stdin-closes",
-        ]);
-        let mut twin = Running::start(command.current_dir(root()));
-        let mut lines = BufReader::new(twin.0.stdout.take().expect("piped")).lines();
-        let first = lines.next().expect("a line").expect("readable");
-        // Somebody must read what it tells, or it would wait.
-        std::thread::spawn(move || lines.for_each(drop));
-        (twin, serde_json::from_str(&first).expect("the served site"))
+        let Served { twin, site } = Served::start(&["--scenario", SCENARIO, "--pace", PACE, "--port", port]);
+        (twin, site)
     }
 
     fn sentinel(dir: &Path) -> Running {
@@ -90,31 +74,6 @@ impl Plant {
             .arg(dir.join("sentinel.toml"))
             .args(["--quiet", "--until-stdin-closes"]);
         Running::start(&mut command)
-    }
-
-    fn log(&self) -> PathBuf {
-        self.dir.path().join("state/events.jsonl")
-    }
-
-    fn events(&self) -> Vec<Event> {
-        let text = std::fs::read_to_string(self.log()).unwrap_or_default();
-        // The last line may be half written just now.
-        text.split_inclusive('\n')
-            .filter(|l| l.ends_with('\n'))
-            .map(|l| serde_json::from_str(l).expect("an event"))
-            .collect()
-    }
-
-    /// Waits for an event, at most two minutes.
-    fn wait(&self, what: &str, is: impl Fn(&Body) -> bool) {
-        for _ in 0..6_000 {
-            if self.events().iter().any(|e| is(&e.body)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let told: Vec<String> = self.events().iter().map(aegis_models::event::words::line).collect();
-        panic!("{what} does not come:\n{}", told.join("\n"));
     }
 
     /// kill -9, and a new start from what the disk holds.
@@ -131,21 +90,21 @@ fn step(body: &Body, wanted: ExecutionStep) -> bool {
 #[test]
 fn kills_on_either_side_lose_nothing_and_double_nothing() {
     let mut plant = Plant::start();
-    plant.wait("a baseline", |b| matches!(b, Body::Watching { .. }));
+    plant.log.wait("a baseline", |b| matches!(b, Body::Watching { .. }));
     plant.kill_sentinel();
-    plant.wait("an incident", |b| matches!(b, Body::IncidentOpened { .. }));
+    plant.log.wait("an incident", |b| matches!(b, Body::IncidentOpened { .. }));
     plant.kill_sentinel();
-    plant.wait("a write", |b| step(b, ExecutionStep::Sent));
+    plant.log.wait("a write", |b| step(b, ExecutionStep::Sent));
     plant.kill_sentinel();
-    plant.wait("the effect on the airflow", |b| step(b, ExecutionStep::EffectVerified));
+    plant.log.wait("the effect on the airflow", |b| step(b, ExecutionStep::EffectVerified));
     plant.twin.kill();
     let lost = |b: &Body| matches!(b, Body::IncidentOpened { incident } if incident.threat.kind == ThreatKind::CommunicationLoss);
-    plant.wait("the loss of the machine", lost);
+    plant.log.wait("the loss of the machine", lost);
     plant.twin = Plant::twin(&plant.port).0;
     let over = |b: &Body| matches!(b, Body::IncidentResolved { incident } if incident.threat.kind == ThreatKind::CommunicationLoss);
-    plant.wait("the end of the loss", over);
+    plant.log.wait("the end of the loss", over);
 
-    let events = plant.events();
+    let events = plant.log.events();
     let numbers: Vec<u64> = events.iter().map(|e| e.seq).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "every event once, none left out");
     let mut opened = BTreeSet::new();

@@ -27,7 +27,8 @@ pub fn one_line(machine: &MachineEntry, endpoint: &Endpoint) -> Option<String> {
             let node = first(&|p| p.opcua.is_some())?.opcua?.node;
             format!("uaread -u opc.tcp://{host}:{port} -n \"ns={OPCUA_NAMESPACE};s={node}\"")
         }
-        Protocol::Hsms => hsms(&first(&|p| p.gem.is_some())?, host, port, endpoint)?,
+        // A field of a record is a data value: it goes with its event and cannot be asked for.
+        Protocol::Hsms => hsms(&first(&|p| p.gem.is_some() && p.record.is_none())?, host, port, endpoint)?,
         Protocol::Bacnet => bacnet(&first(&|p| p.bacnet.is_some())?, host, port)?,
         Protocol::Mtconnect => format!("curl -s http://{host}:{port}/current"),
     })

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Proves the Modbus wire with a client that nobody here wrote: pymodbus.
 
-    aegis fab --json | python modbus_ffu.py [NAME ...]      (or: modbus_ffu.py --fab fab.json [NAME ...])
+    aegis fab --json | python modbus_client.py [NAME ...]      (or: modbus_client.py --fab fab.json [NAME ...])
 
-Of every served FFU, or of those named: reads every point (finite, in range, mirrored among the holding registers), writes
+Of every machine served over Modbus TCP, or of those named: reads every point (finite, in range, mirrored among the holding registers), writes
 the set-points and reads them back, provokes the exceptions 01, 02 and 03, and sends malformed frames, after which the
 server must go on serving. Prints a line a check; exits 0 when all hold, 1 when one fails, 2 when it cannot begin.
 """
@@ -39,7 +39,12 @@ def check(holds, message):
 
 def address(point):
     """The register or bit of a point, from 0."""
-    return point["register"] if "register" in point else point["address"]
+    return point["address"]
+
+
+def over_modbus(entry):
+    """The machine's endpoint of that protocol."""
+    return next((e for e in entry["endpoints"] if e["protocol"] == "modbus-tcp"), None)
 
 
 def single(value):
@@ -51,14 +56,15 @@ class Machine:
     """One served machine and a connection to it."""
 
     def __init__(self, entry):
-        self.name, self.unit = entry["name"], entry["unit"]
-        self.host, port = entry["address"].rsplit(":", 1)
+        endpoint, profile = over_modbus(entry), entry["profile"]
+        self.name, self.unit = entry["name"], endpoint.get("unit", 1)
+        self.host, port = endpoint["address"].rsplit(":", 1)
         self.port = int(port)
-        self.points = [p for p in entry["points"] if p.get("table")]
-        self.order = "little" if entry.get("word_order") == "low_first" else "big"
+        self.points = [{**p, **p["modbus"]} for p in profile["point"] if p.get("modbus")]
+        self.order = "little" if profile["modbus"].get("word_order") == "low_first" else "big"
         self.client = ModbusTcpClient(self.host, port=self.port, timeout=TIMEOUT_S, retries=0)
         check(self.points, "no point has a Modbus address")
-        check(self.client.connect(), f"nothing listens on {entry['address']}: is `aegis serve` running?")
+        check(self.client.connect(), f"nothing listens on {self.host}:{self.port}: is `aegis serve` running?")
 
     def ask(self, method, *args, **more):
         """Any pymodbus call; its reply, exceptions among them."""
@@ -241,18 +247,18 @@ CHECKS = [
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--fab", help="file with the output of `aegis fab --json`; standard input when absent")
-    args.add_argument("names", nargs="*", metavar="NAME", help="machines to check; every served FFU when absent")
+    args.add_argument("names", nargs="*", metavar="NAME", help="machines to check; all when absent")
     args = args.parse_args()
     try:
         fab = json.load(open(args.fab) if args.fab else sys.stdin)
-        served = [m for m in fab if m.get("address") and m.get("protocol") == "modbus-tcp" and m["kind"] == "ffu"]
+        served = [m for m in fab if over_modbus(m)]
         chosen = [m for m in served if not args.names or m["name"] in args.names]
     except (OSError, ValueError, KeyError, TypeError) as e:
         print(f"the list of machines cannot be read ({e!r}): give the output of `aegis fab --json`", file=sys.stderr)
         return 2
     missing = set(args.names) - {m["name"] for m in chosen}
     if missing or not chosen:
-        print(f"no FFU is served over Modbus by the name of {', '.join(sorted(missing)) or 'any'}", file=sys.stderr)
+        print(f"no machine is served over Modbus by the name of {', '.join(sorted(missing)) or 'any'}", file=sys.stderr)
         return 2
     failures = 0
     for entry in chosen:

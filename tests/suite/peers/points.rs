@@ -1,0 +1,180 @@
+//! Every row of every profile is exercised: all points of every kind of machine, through each of its protocols, both
+//! ways, against the machine's own image.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use aegis_edge::clock::Clock;
+use aegis_edge::config::Equipment;
+use aegis_edge::link::{self, FromLink, Network, WriteOrder};
+use aegis_models::profile::{Access, DataType, PointSpec};
+use aegis_models::site::{Endpoint, MachineEntry};
+use aegis_models::{
+    CommandId, Frame, MachineIx, PointIx, Profile, Protocol, Quality, Record, Sample, Site, Time,
+};
+use aegis_sentinel::WriteOutcome;
+use aegis_sim::host::door::{Door, Setting};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// Everything that is awaited comes within this time, or the test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A value that no other point has and that the type holds exactly.
+fn value(profile: &Profile, point: PointIx, turn: u32) -> f64 {
+    let spec = profile.point(point);
+    let [low, high] = spec.range;
+    let share = (f64::from(point.0) + 1.0 + f64::from(turn) / 7.0) / (profile.points.len() as f64 + 2.0);
+    match spec.data {
+        DataType::Bool => f64::from((u32::from(point.0) + turn) % 2),
+        data => data.quantise(low + (high - low) * share).clamp(low, high),
+    }
+}
+
+/// Whether a protocol has a row for the point: what a profile leaves out is not served.
+fn rowed(protocol: Protocol, spec: &PointSpec) -> bool {
+    match protocol {
+        Protocol::ModbusTcp | Protocol::ModbusRtu | Protocol::ModbusRtuOverTcp => spec.modbus.is_some(),
+        Protocol::Opcua => spec.opcua.is_some(),
+        Protocol::Hsms => spec.gem.is_some(),
+        Protocol::Bacnet => spec.bacnet.is_some(),
+        Protocol::Mtconnect => spec.mtconnect.is_some(),
+    }
+}
+
+struct Wire {
+    door: Door,
+    profile: Arc<Profile>,
+    from_link: mpsc::Receiver<FromLink>,
+    orders: mpsc::Sender<WriteOrder>,
+    image: BTreeMap<PointIx, Sample>,
+    records: Vec<Record>,
+    now: Time,
+}
+
+impl Wire {
+    async fn open(entry: &MachineEntry, endpoint: &Endpoint) -> Wire {
+        let profile = Arc::new(Profile::built_in(&entry.kind).expect("the site is checked"));
+        let opened = Door::listen(endpoint, "127.0.0.1:0", entry, &profile, &Setting::now()).await;
+        let (door, address, serving) = opened.unwrap_or_else(|e| panic!("{}: {e}", entry.name));
+        tokio::spawn(serving);
+        let timeout = Duration::from_secs(5);
+        let equipment = Equipment {
+            unit: Some(endpoint.unit),
+            ..Equipment::new(&entry.name, Arc::clone(&profile), endpoint.protocol, &address, timeout)
+        };
+        let (to_core, from_link) = mpsc::channel(256);
+        let (orders, taken) = mpsc::channel(16);
+        let clock = Clock::start(Time::ZERO, 1.0);
+        tokio::spawn(link::run(MachineIx(0), equipment, Network, clock, to_core, taken));
+        let (image, records) = (BTreeMap::new(), Vec::new());
+        Wire { door, profile, from_link, orders, image, records, now: Time::ZERO }
+    }
+
+    /// Shows values, and what happened.
+    fn publish(&mut self, samples: Vec<Sample>, records: Vec<Record>) {
+        self.now = self.now.after(Duration::from_secs(1));
+        let frame = Frame { time: self.now, machine: MachineIx(0), samples, records };
+        self.door.served().publish(&frame);
+    }
+
+    /// Takes what the link says until it satisfies.
+    async fn hear(&mut self, what: &str, mut satisfied: impl FnMut(&Wire) -> bool) {
+        let waited = timeout(PATIENCE, async {
+            while !satisfied(self) {
+                match self.from_link.recv().await.expect("the link lives") {
+                    FromLink::Heard(_, heard) => {
+                        self.image.extend(heard.samples.into_iter().map(|s| (s.point, s)));
+                        self.records.extend(heard.records);
+                    }
+                    FromLink::State(_, up, why) => assert!(up || self.image.is_empty(), "{what}: {why}"),
+                    FromLink::Written(..) => {}
+                }
+            }
+        })
+        .await;
+        waited.unwrap_or_else(|_| panic!("{what} does not come; heard: {:?} {:?}", self.image, self.records));
+    }
+
+    async fn write(&mut self, point: PointIx, value: f64) -> WriteOutcome {
+        let order = WriteOrder {
+            id: CommandId { boot: 1, number: u64::from(point.0) },
+            point,
+            value,
+            expires: Time::from_secs(1_000_000),
+            revoked: Arc::new(AtomicBool::new(false)),
+        };
+        self.orders.send(order).await.expect("the link lives");
+        let outcome = timeout(PATIENCE, async {
+            loop {
+                if let FromLink::Written(_, outcome) = self.from_link.recv().await.expect("the link lives") {
+                    return outcome;
+                }
+            }
+        });
+        outcome.await.expect("a write ends")
+    }
+}
+
+/// All points and records of a machine over one of its endpoints, and all its set-points back.
+async fn walk(entry: &MachineEntry, endpoint: &Endpoint) {
+    let mut wire = Wire::open(entry, endpoint).await;
+    let profile = Arc::clone(&wire.profile);
+    let protocol = endpoint.protocol;
+    let about = format!("{} over {protocol}", entry.kind);
+    let all = || (0..profile.points.len() as u16).map(PointIx);
+    let shown: Vec<PointIx> = all().filter(|p| rowed(protocol, profile.point(*p))).collect();
+    assert!(!shown.is_empty(), "{about}: no point has a row");
+    // A field of a record has a value only with its record, but where a protocol knows nothing of records.
+    let with_records = protocol == Protocol::Hsms;
+    let read: Vec<PointIx> =
+        shown.iter().copied().filter(|p| !with_records || profile.point(*p).record.is_none()).collect();
+    for turn in 0..2 {
+        let sample = |p| Sample { point: p, value: value(&profile, p, turn), quality: Quality::Good };
+        wire.publish(all().map(sample).collect(), vec![]);
+        let want: Vec<Sample> = read.iter().copied().map(sample).collect();
+        let same = |w: &Wire| want.iter().all(|s| w.image.get(&s.point) == Some(s));
+        let missing =
+            |w: &Wire| want.iter().filter(|s| w.image.get(&s.point) != Some(*s)).cloned().collect::<Vec<_>>();
+        let what = format!("{about}, turn {turn}: {:?}", missing(&wire).first());
+        wire.hear(&what, same).await;
+    }
+    if with_records {
+        for (kind, spec) in profile.records.iter().enumerate() {
+            let fields = spec.fields.iter().map(|f| profile.point_ix(f).expect("checked with the profile"));
+            let values = fields.map(|p| value(&profile, p, 3)).collect();
+            let record = Record { kind: kind as u16, values };
+            wire.publish(vec![], vec![record.clone()]);
+            wire.hear(&format!("{about}: {}", spec.id), |w| w.records.contains(&record)).await;
+        }
+    }
+    wire.door.served().take_writes();
+    for point in shown.into_iter().filter(|p| profile.point(*p).access == Access::Write) {
+        let value = value(&profile, point, 5);
+        let outcome = wire.write(point, value).await;
+        let id = &profile.point(point).id;
+        if protocol == Protocol::Mtconnect {
+            assert!(matches!(outcome, WriteOutcome::Refused { .. }), "{about}: {id}: {outcome:?}");
+            continue;
+        }
+        assert_eq!(outcome, WriteOutcome::Accepted, "{about}: {id}");
+        assert_eq!(wire.door.served().take_writes(), [(point, value)], "{about}: {id}");
+    }
+}
+
+#[test]
+fn every_point_of_every_kind_crosses_each_of_its_wires_both_ways() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let site = Site::built_in();
+    let mut walked = BTreeMap::new();
+    for entry in &site.machines {
+        for endpoint in &entry.endpoints {
+            if walked.insert((entry.kind.clone(), endpoint.protocol.name()), ()).is_none() {
+                runtime.block_on(walk(entry, endpoint));
+            }
+        }
+    }
+    assert!(walked.len() >= 4, "{walked:?}");
+}

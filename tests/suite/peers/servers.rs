@@ -1,0 +1,218 @@
+//! The production sentinel against servers that nobody here wrote.
+//!
+//! Behind each foreign server stands a machine of the twin: its readings are set there, and what is written there is
+//! obeyed. The sentinel is the shipped program; the same one then watches the served twin.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use aegis_models::event::{Body, ExecutionStep};
+use aegis_models::profile::Access;
+use aegis_models::{
+    Command as Order, CommandId, Frame, MachineIx, Profile, Quality, Seed, Site, ThreatKind, Time,
+};
+use aegis_scenarios::world::operator_key;
+use aegis_sentinel::{Input, Stop};
+use aegis_sim::{FaultPlan, Layer, STEP, Twin, TwinOptions};
+use serde_json::{Value, json};
+
+use super::script;
+use crate::support::{Log, Running, Served, bin_path, sentinel_hash};
+
+/// Fab seconds in a second.
+const PACE: f64 = 20.0;
+/// How often the foreign server is told how things stand [fab time]; its clients hardly ask more often.
+const TOLD_EACH: u32 = 10;
+/// When the machine fails: after its baseline is learned.
+const ONSET: Time = Time::from_secs(11 * 60);
+/// How long what is awaited may take [wall time].
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// A foreign server, and what is expected of the sentinel that watches it.
+struct Peer {
+    script: &'static str,
+    protocol: &'static str,
+    machine: &'static str,
+    fault: &'static str,
+    threat: ThreatKind,
+}
+
+impl Peer {
+    fn prove(&self) {
+        let mut site = Site::built_in();
+        site.machines.retain(|m| m.name == self.machine);
+        let kind = site.machines[0].kind.clone();
+        let profile = Profile::built_in(&kind).expect("it comes with Aegis");
+        let mut twin = Twin::new(&site, &TwinOptions { seed: Seed(7), noise: true }).expect("a twin");
+        let fault = FaultPlan {
+            machine: 0,
+            name: self.fault.to_owned(),
+            layer: Layer::Process,
+            onset: ONSET,
+            ramp: Duration::from_secs(60),
+            duration: None,
+            magnitude: typical(&kind, self.fault),
+        };
+        twin.plan(fault).expect("the kind has that fault");
+
+        let mut server = Running::start(&mut script(self.script));
+        let told = server.lines();
+        server.say(&json!({ "name": self.machine, "profile": profile }));
+        let first = told.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
+            panic!("{} does not serve: see what it says above", self.script);
+        });
+        let port = serde_json::from_str::<Value>(&first).expect("JSON")["port"].as_u64().expect("a port");
+
+        let dir = tempfile::tempdir().expect("a folder");
+        let (log, _sentinel) = self.watch(dir.path(), &kind, &format!("127.0.0.1:{port}"), PACE);
+        println!("{} against {}: aegis-sentinel {}", self.protocol, self.script, sentinel_hash());
+        let mut plant = Plant { twin, profile, server, told, written: Vec::new() };
+        let opened =
+            |b: &Body| matches!(b, Body::IncidentOpened { incident } if incident.threat.kind == self.threat);
+        plant.live_until(&log, "an incident", opened);
+        // A person's own stop is written whatever the zone: the one command that every kind has.
+        let expires = Time::from_secs(1_000_000);
+        let stop = Stop { machine: self.machine.to_owned(), serial: 1, expires, operator: "Ada".to_owned() };
+        let word = serde_json::to_string(&Input::Stop(operator_key().sign_stop(stop))).expect("plain data");
+        let inbox = dir.path().join("state/inbox");
+        std::fs::create_dir_all(&inbox).expect("a folder");
+        std::fs::write(inbox.join("stop.json"), word).expect("written");
+        let read_back = |b: &Body| matches!(b, Body::Execution { step: ExecutionStep::ReadBack, .. });
+        plant.live_until(&log, "a write that is read back", read_back);
+        assert!(!plant.written.is_empty(), "{} was told of no write", self.script);
+        self.watch_the_twin(&kind);
+    }
+
+    /// Starts the shipped program on an address.
+    fn watch(&self, dir: &Path, kind: &str, address: &str, pace: f64) -> (Log, Running) {
+        let config = format!(
+            "agent = \"foreign\"\nstate_dir = \"state\"\nclock_rate = {pace:?}\napproval_key = \"{}\"\n\
+             [[equipment]]\nname = {:?}\nkind = {kind:?}\nprotocol = {:?}\naddress = {address:?}\n",
+            operator_key().public().to_hex(),
+            self.machine,
+            self.protocol
+        );
+        std::fs::write(dir.join("sentinel.toml"), config).expect("written");
+        let mut command = Command::new(bin_path("aegis-sentinel"));
+        command.arg("--config").arg(dir.join("sentinel.toml")).args(["--quiet", "--until-stdin-closes"]);
+        (Log::of(dir), Running::start(&mut command))
+    }
+
+    /// The same program, with nothing changed but the address, hears the served twin.
+    fn watch_the_twin(&self, kind: &str) {
+        let served = Served::start(&["--pace", &PACE.to_string()]);
+        let machine =
+            served.site.machines.iter().find(|m| m.name == self.machine).expect("the built-in site");
+        let dir = tempfile::tempdir().expect("a folder");
+        let (log, _sentinel) = self.watch(dir.path(), kind, &machine.endpoints[0].address, PACE);
+        println!("{} against the twin: aegis-sentinel {}", self.protocol, sentinel_hash());
+        log.wait("a baseline", |b| matches!(b, Body::Watching { .. }));
+    }
+}
+
+/// A machine behind a foreign server.
+struct Plant {
+    twin: Twin,
+    profile: Profile,
+    server: Running,
+    told: mpsc::Receiver<String>,
+    /// What was written to the server.
+    written: Vec<String>,
+}
+
+impl Plant {
+    /// Lets the machine live at its pace until the sentinel has said something, at most four minutes more.
+    fn live_until(&mut self, log: &Log, what: &str, is: impl Fn(&Body) -> bool) {
+        let turn = (STEP * TOLD_EACH).div_f64(PACE);
+        let most = self.twin.now().after(PATIENCE.mul_f64(PACE));
+        while !log.has(&is) {
+            assert!(self.twin.now() < most, "{what} does not come:\n{}", log.words());
+            for n in 1..=TOLD_EACH {
+                self.step(n == TOLD_EACH);
+            }
+            std::thread::sleep(turn);
+        }
+    }
+
+    fn step(&mut self, tell: bool) {
+        while let Ok(line) = self.told.try_recv() {
+            let said: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}: {e}"));
+            let Some(point) = said["written"].as_str() else { continue };
+            let value = said["value"].as_f64().or(said["value"].as_bool().map(f64::from));
+            let Some(value) = value else { continue };
+            self.written.push(line.clone());
+            let id = CommandId { boot: 0, number: 0 };
+            let order = Order { id, machine: String::new(), point: point.to_owned(), value };
+            self.twin.command(MachineIx(0), &order).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
+        let mut frames = Vec::new();
+        self.twin.step(&mut frames);
+        for frame in frames {
+            self.tell(&frame, tell);
+        }
+    }
+
+    fn tell(&mut self, frame: &Frame, values: bool) {
+        let mut set = serde_json::Map::new();
+        // What others may set is theirs: it was told with the first values, and changes when they write it.
+        for s in frame.samples.iter().filter(|_| values) {
+            let point = self.profile.point(s.point);
+            if point.access == Access::Read {
+                let value = if s.quality == Quality::Good { json!(s.value) } else { Value::Null };
+                set.insert(point.id.clone(), value);
+            }
+        }
+        if !set.is_empty() {
+            self.server.say(&json!({ "set": set }));
+        }
+        for r in &frame.records {
+            let spec = &self.profile.records[usize::from(r.kind)];
+            let fields: serde_json::Map<String, Value> =
+                spec.fields.iter().zip(&r.values).map(|(f, v)| (f.clone(), json!(v))).collect();
+            self.server.say(&json!({ "record": { "kind": spec.id, "values": fields } }));
+        }
+    }
+}
+
+fn typical(kind: &str, fault: &str) -> f64 {
+    let kind = aegis_plant::machines::find(kind).expect("a kind that is simulated");
+    kind.faults.iter().find(|f| f.name == fault).expect("the kind has that fault").typical
+}
+
+#[test]
+fn a_fan_filter_unit_served_by_pymodbus_is_watched_and_written() {
+    Peer {
+        script: "modbus_server.py",
+        protocol: "modbus-tcp",
+        machine: "FFU-03",
+        fault: "filter_clog",
+        threat: ThreatKind::FilterEndOfLife,
+    }
+    .prove();
+}
+
+#[test]
+fn a_machining_centre_served_by_asyncua_is_watched_and_written() {
+    Peer {
+        script: "opcua_server.py",
+        protocol: "opcua",
+        machine: "CNC-01",
+        fault: "chatter",
+        threat: ThreatKind::Chatter,
+    }
+    .prove();
+}
+
+#[test]
+fn a_wire_bonder_served_by_secsgem_is_watched_and_written() {
+    Peer {
+        script: "gem_equipment.py",
+        protocol: "hsms",
+        machine: "WB-06",
+        fault: "clamp_loose",
+        threat: ThreatKind::QualityDefect,
+    }
+    .prove();
+}
