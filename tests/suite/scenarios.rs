@@ -109,7 +109,7 @@ fn no_argument_makes_a_panic() {
     for args in [
         &["run", "no-such-file.toml"][..],
         &["run", "scenarios/library/ffu/filter-clog.toml", "--tier", "live", "--pace", "0"],
-        &["run", "scenarios/library/cnc/chatter.toml", "--tier", "live"],
+        &["run", "scenarios/library/human/rejected.toml", "--tier", "live"],
         &["run", "scenarios/library", "--filter", "nothing is called this"],
         &["serve", "--port", "0", "--pace", "NaN"],
         &["serve", "--scenario", "README.md"],

@@ -24,7 +24,7 @@ use super::reading;
 use super::service::{self, Announcement, PropertyRef, PropertyResult, Request, Write};
 use super::transaction::Patience;
 use crate::client::{ClientError, LinkError};
-use crate::limits;
+use crate::{clock, limits};
 
 /// This client's number in its subscriptions: its address tells it from any other.
 const PROCESS: u32 = 1;
@@ -108,7 +108,7 @@ impl Client {
             exchange: Exchange::new(address, PROCESS, options.patience),
             binding,
             options,
-            began: Instant::now(),
+            began: clock::now(),
             closed: false,
             points_per_read: limits::BACNET_POINTS_PER_READ,
             multiple: true,

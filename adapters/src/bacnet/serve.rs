@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aegis_models::{Frame, PointIx, Time};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{sleep, sleep_until};
 
 use super::datagrams::{self, Datagrams};
 use super::server::Session;
-use crate::{Served, limits};
+use crate::{Served, clock, limits};
 
 /// A served device, seen by its owner.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Served for Handle {
 ///
 /// The session is locked for one datagram at a time and never across a wait.
 pub async fn serve<D: Datagrams>(mut socket: D, handle: Handle, stop: impl Future<Output = ()>) {
-    let began = Instant::now();
+    let began = clock::now();
     // One octet more than a datagram may have, so that a longer one shows as such.
     let mut buf = [0; limits::BACNET_DATAGRAM_BYTES + 1];
     tokio::pin!(stop);

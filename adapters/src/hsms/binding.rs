@@ -95,7 +95,7 @@ impl Binding {
             // is its end, or else the last.
             let reported = |ceid| gem.reports.iter().any(|r| r.events.contains(&ceid));
             let all = || gem.events.iter().filter(|e| tells(&e.on));
-            let event = all().find(|e| reported(e.ceid)).or_else(|| all().last());
+            let event = all().find(|e| reported(e.ceid)).or_else(|| all().next_back());
             let no_event = || BadBinding::NoEvent { kind: profile.kind.clone(), record: r.id.clone() };
             let vid =
                 |f: &String| profile.points[usize::from(profile.point_ix(f)?.0)].gem.as_ref().map(|v| v.vid);

@@ -68,7 +68,7 @@ impl Reader {
     }
 
     /// The next whole message.
-    pub fn next(&mut self) -> Result<Option<(Header, Vec<u8>)>, BadLength> {
+    pub fn pop(&mut self) -> Result<Option<(Header, Vec<u8>)>, BadLength> {
         if self.buffer.len() < 4 {
             return Ok(None);
         }
@@ -107,7 +107,7 @@ mod tests {
         let mut reader = Reader::default();
         for (i, b) in bytes.iter().enumerate() {
             reader.push(&[*b]);
-            let out = reader.next().unwrap();
+            let out = reader.pop().unwrap();
             assert_eq!(out.is_some(), i == bytes.len() - 1);
             if let Some(out) = out {
                 assert_eq!(out, (header, vec![0x01, 0]));
@@ -115,6 +115,6 @@ mod tests {
         }
         assert!(!reader.is_waiting());
         reader.push(&[0, 0, 0, 9]);
-        assert_eq!(reader.next(), Err(BadLength(9)));
+        assert_eq!(reader.pop(), Err(BadLength(9)));
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::gem::Equipment;
-use crate::{Served, limits};
+use crate::{Served, clock, limits};
 
 /// How an equipment treats its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Handle {
 impl Handle {
     /// A handle to an equipment that has seen no time yet.
     pub fn new(equipment: Equipment) -> Handle {
-        Handle { equipment: Arc::new(Mutex::new(equipment)), wake: Arc::default(), base: Instant::now() }
+        Handle { equipment: Arc::new(Mutex::new(equipment)), wake: Arc::default(), base: clock::now() }
     }
 
     /// Does something with the equipment at the present moment, and sends what comes of it: what the operator does, or
@@ -56,7 +56,7 @@ impl Handle {
 
     /// The present moment [on the equipment's clock].
     pub fn now(&self) -> Time {
-        Time::ZERO.after(Instant::now().saturating_duration_since(self.base))
+        Time::ZERO.after(clock::now().saturating_duration_since(self.base))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Equipment> {
@@ -125,12 +125,12 @@ pub async fn serve_active(
 ) {
     let connect = async {
         loop {
-            let next = Instant::now() + options.t5;
+            let next = clock::now() + options.t5;
             if let Ok(Ok(stream)) = timeout(options.t5, TcpStream::connect(address)).await {
                 connection(stream, &handle, options).await;
             }
             // T5, connect separation time (E37): traces and commands have their times meanwhile.
-            while Instant::now() < next {
+            while clock::now() < next {
                 let due = handle.due();
                 tokio::select! {
                     biased;
@@ -175,11 +175,11 @@ where
     let connected = Connected(handle);
     let mut chunk = vec![0; limits::GEM_READ_BYTES];
     let mut out: Vec<u8> = Vec::new();
-    let (mut sent, mut taken_by) = (0, Instant::now());
+    let (mut sent, mut taken_by) = (0, clock::now());
     loop {
         if out.len() == sent {
             out = handle.turn(|e, _| e.transmit()).unwrap_or_default();
-            (sent, taken_by) = (0, Instant::now() + options.write);
+            (sent, taken_by) = (0, clock::now() + options.write);
         }
         let (idle, due) = (out.is_empty(), handle.due());
         if idle && handle.turn(|e, _| e.close_wanted()) {

@@ -270,7 +270,7 @@ impl Session {
         self.heard = now;
         self.reader.push(bytes);
         while self.state != State::NotConnected {
-            match self.reader.next() {
+            match self.reader.pop() {
                 Ok(Some((header, body))) => self.take(now, header, &body),
                 Ok(None) => return,
                 Err(e) => return self.close(e.into()),

@@ -14,12 +14,12 @@ use opcua::client::{
 use opcua::crypto::SecurityPolicy;
 use opcua::types::{EndpointDescription, Error, StatusCode, UAString};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
 use super::pki;
 use super::security::{Mode, Secret};
 use crate::client::LinkError;
-use crate::limits;
+use crate::{clock, limits};
 
 /// Who a client says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -259,15 +259,15 @@ impl Pump {
     ) {
         tokio::pin!(events);
         let mut up = Some(up);
-        let mut alive = Instant::now();
+        let mut alive = clock::now();
         loop {
             tokio::select! {
                 // What has arrived counts before the time is up.
                 biased;
                 event = events.next() => match self.judge(event) {
-                    Verdict::Alive => alive = Instant::now(),
+                    Verdict::Alive => alive = clock::now(),
                     Verdict::Up => {
-                        alive = Instant::now();
+                        alive = clock::now();
                         up.take().map(|up| up.send(()));
                     }
                     Verdict::Nothing => {}

@@ -83,11 +83,11 @@ fn what_needs_segments_is_aborted() {
     let answers = ask_apdu(s, Time::ZERO, &Apdu::ConfirmedRequest(request.clone()));
     assert_eq!(answers, [abort(AbortReason::SEGMENTATION_NOT_SUPPORTED)]);
     // A small station gets small answers.
-    request = confirmed(7, &Request::ReadProperty(of("supply_temp"), PropertyRef::of(P::DESCRIPTION)));
+    request = confirmed(7, &Request::ReadProperty(device_id(), PropertyRef::of(P::OBJECT_LIST)));
     request.max_apdu_length = 50;
     let answers = ask_apdu(s, Time::ZERO, &Apdu::ConfirmedRequest(request.clone()));
     assert_eq!(answers, [abort(AbortReason::SEGMENTATION_NOT_SUPPORTED)]);
-    request.max_apdu_length = 128;
+    request.max_apdu_length = 480;
     let answers = ask_apdu(s, Time::ZERO, &Apdu::ConfirmedRequest(request));
     assert!(matches!(answers[..], [Apdu::ComplexAck(_)]));
 }

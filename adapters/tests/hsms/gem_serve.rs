@@ -1,7 +1,5 @@
-//! The equipment's shell: over streams under tokio's paused clock, over sockets, and with a host that nobody here wrote.
+//! The equipment's shell: over streams under tokio's paused clock, and over sockets.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aegis_adapters::hsms::gem::Equipment;
@@ -9,7 +7,7 @@ use aegis_adapters::hsms::serve::{Handle, ServeOptions, serve, serve_active, ser
 use aegis_adapters::hsms::session::{Event, Options, Role, Session, Timers};
 use aegis_adapters::hsms::{Item, Message};
 use aegis_adapters::{Served, limits};
-use aegis_models::{Frame, MachineIx, PointIx, Profile, Quality, Record, Sample, Time};
+use aegis_models::{Frame, MachineIx, Profile, Quality, Record, Sample, Time};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -227,76 +225,4 @@ async fn an_active_equipment_connects_to_its_host() {
         assert_eq!(host.ask(1, 3, ids(&[2])).await, l(vec![u1(5)]));
     }
     served.abort();
-}
-
-/// A test that needs a foreign client fails without it: it is never left out.
-#[test]
-fn secsgem_proves_a_served_bonder() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let python = root.join("target/peers/bin/python");
-    assert!(
-        python.exists(),
-        "{} is missing: tests/run makes it and installs secsgem there",
-        python.display()
-    );
-    let profile = bonder();
-    let (tell, address) = std::sync::mpsc::channel();
-    let fed = profile.clone();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            tell.send(listener.local_addr().unwrap().to_string()).unwrap();
-            let handle = handle();
-            tokio::join!(
-                serve(listener, handle.clone(), ServeOptions::default(), std::future::pending()),
-                feed(fed, handle)
-            );
-        });
-    });
-    let address = address.recv().unwrap();
-    let fab = serde_json::json!([{
-        "name": "WB-01", "kind": "wire_bonder", "protocol": "hsms", "address": address, "profile": profile,
-    }]);
-    let mut peer = Command::new(python)
-        .arg("tests/peers/gem_host.py")
-        .current_dir(root)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("python starts");
-    peer.stdin.take().unwrap().write_all(fab.to_string().as_bytes()).unwrap();
-    let output = peer.wait_with_output().expect("it ends");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.contains("ok   WB-01"), "{told}");
-}
-
-/// A machine that does as it is told, and bonds fifty times a second.
-async fn feed(profile: Profile, handle: Handle) {
-    let initial = [
-        ("recipe", 1.0),
-        ("availability", 99.0),
-        ("performance", 99.0),
-        ("quality", 99.9),
-        ("oee", 98.0),
-        ("units", 7.0),
-        ("bond_force_adj", 0.0),
-        ("run_enable", 1.0),
-    ];
-    let mut values: Vec<(PointIx, f64)> =
-        initial.iter().map(|(id, v)| (profile.point_ix(id).unwrap(), *v)).collect();
-    let mut tick = tokio::time::interval(Duration::from_millis(20));
-    loop {
-        tick.tick().await;
-        for (point, value) in handle.take_writes() {
-            values.iter_mut().filter(|(p, _)| *p == point).for_each(|(_, v)| *v = value);
-        }
-        let mut frame = frame(&profile, &[], true);
-        let sample =
-            |(point, value): &(PointIx, f64)| Sample { point: *point, value: *value, quality: Quality::Good };
-        frame.samples = values.iter().map(sample).collect();
-        handle.publish(&frame);
-    }
 }

@@ -29,8 +29,8 @@ where
     tokio::select! {
         biased;
         () = line.cut() => {}
-        end = &mut there => if end == End::Vanished { drop(back.await) },
-        end = &mut back => if end == End::Vanished { drop(there.await) },
+        end = &mut there => if end == End::Vanished { back.await; },
+        end = &mut back => if end == End::Vanished { there.await; },
     }
 }
 
