@@ -216,3 +216,15 @@ fn a_wire_bonder_served_by_secsgem_is_watched_and_written() {
     }
     .prove();
 }
+
+#[test]
+fn an_air_handling_unit_served_by_bacpypes3_is_watched_and_written() {
+    Peer {
+        script: "bacnet_device.py",
+        protocol: "bacnet",
+        machine: "AHU-02",
+        fault: "damper_stuck",
+        threat: ThreatKind::FacilityIntegrity,
+    }
+    .prove();
+}

@@ -1,6 +1,6 @@
 //! Laws as the sentinel uses them: quantities in, one number out that stands still while the law holds.
 
-use super::{bond, cutting, fan, filter, thermal, tool_life, vibration};
+use super::{bond, coil, cutting, fan, filter, moist_air, thermal, tool_life, vibration};
 
 /// A law over named quantities.
 pub struct Law {
@@ -57,6 +57,24 @@ pub const LAWS: &[Law] = &[
             let flow = q[2] / 3_600.0;
             let power = fan::electrical_power_w(q[1] + p[0] * flow * flow, flow, p[1]);
             Some(q[0] - power / p[2])
+        },
+    },
+    // Conductance of a cooling coil at nominal airflow [kW/K]: falls as it fouls, whatever load, valve and fan do.
+    Law {
+        name: "coil_conductance",
+        inputs: &["entering_c", "leaving_c", "water_c", "water_l_per_min", "flow_m3_per_h"],
+        params: &["nominal_m3_per_h"],
+        eval: |q, p| {
+            let air = moist_air::DENSITY_KG_PER_M3 * moist_air::HEAT_J_PER_KG_K * q[4] / 3_600.0;
+            // A litre of water is a kilogram.
+            let water = coil::WATER_J_PER_KG_K * q[3] / 60.0;
+            let (least, most) = (air.min(water), air.max(water));
+            if least < 50.0 || q[0] - q[2] < 2.0 {
+                return None;
+            }
+            let passed = air * (q[0] - q[1]) / (least * (q[0] - q[2]));
+            let ntu = coil::transfer_units(passed, least / most)?;
+            Some(ntu * least / 1_000.0 / coil::flow_factor(q[4], p[0]))
         },
     },
     // Velocity at nominal speed [mm/s]: unbalance grows with the square of the speed.
@@ -140,6 +158,13 @@ mod tests {
         // 120 Pa and 20 Pa of housing at 0.324 m3/s are 45.4 W of air; at 0.36 and 230 V, 0.548 A.
         let over = value("fan_current", &[0.648, 120.0, 1_166.4], &[190.5, 0.36, 230.0]).unwrap();
         assert!((over - 0.1).abs() < 0.001, "{over}");
+        // A coil of 9 kW/K between 5 m3/s of air (6,036 W/K) and 40 l/min of water (2,791 W/K).
+        let (air, water) = (6_036.0, 4_186.0 * 40.0 / 60.0);
+        let passed = coil::effectiveness(9_000.0 / water, water / air) * water * (22.4 - 7.0);
+        let told = [22.4, 22.4 - passed / air, 7.0, 40.0, 18_000.0];
+        let ua = value("coil_conductance", &told, &[18_000.0]).unwrap();
+        assert!((ua - 9.0).abs() < 1e-9, "{ua}");
+        assert_eq!(value("coil_conductance", &[22.4, 22.4, 7.0, 0.0, 18_000.0], &[18_000.0]), None, "no water");
         let cut = [300.0 / 1_000.0, 3.0, 0.2, 0.0, 0.0];
         let params = [0.4, 63.0, 1_988.0, 0.263, 0.8, 40.0, 0.3];
         assert_eq!(value("cutting_power", &cut, &params), None, "a spindle that stands says nothing");

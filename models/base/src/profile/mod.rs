@@ -231,6 +231,7 @@ impl Profile {
 }
 
 const BUILT_IN: &[(&str, &str)] = &[
+    ("ahu", include_str!("../../profiles/ahu.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),

@@ -1,5 +1,6 @@
 //! One file per kind of machine, and the registry that names them.
 
+mod ahu;
 mod cnc;
 mod ffu;
 mod wire_bonder;
@@ -7,7 +8,7 @@ mod wire_bonder;
 use crate::Kind;
 
 /// The kinds the twin can simulate.
-pub const KINDS: &[Kind] = &[cnc::KIND, ffu::KIND, wire_bonder::KIND];
+pub const KINDS: &[Kind] = &[ahu::KIND, cnc::KIND, ffu::KIND, wire_bonder::KIND];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
@@ -121,6 +122,16 @@ mod tests {
     #[test]
     fn each_fault_shows_where_it_should() {
         let cases = [
+            ("ahu", "filter_clog", "airflow", 0.88, 0.96),
+            ("ahu", "filter_clog", "filter_dp", 1.6, 1.95),
+            ("ahu", "belt_slip", "fan_speed", 0.915, 0.925),
+            ("ahu", "belt_slip", "overpressure", 0.4, 0.9),
+            ("ahu", "motor_bearing_wear", "vibration", 3.0, 3.6),
+            ("ahu", "motor_bearing_wear", "motor_current", 1.05, 1.2),
+            ("ahu", "coil_fouling", "valve_position", 1.03, 1.4),
+            ("ahu", "valve_stuck", "bay_temp", 1.02, 1.6),
+            ("ahu", "damper_stuck", "overpressure", 0.0, 0.3),
+            ("ahu", "chilled_water_warm", "valve_position", 1.05, 1.4),
             ("ffu", "filter_clog", "airflow", 0.70, 0.85),
             ("ffu", "filter_clog", "filter_dp", 1.4, 1.8),
             ("ffu", "filter_tear", "particles_05um", 10.0, 100.0),
