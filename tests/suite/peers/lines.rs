@@ -29,7 +29,7 @@ fn the_printed_one_liner_of_each_protocol_reads_a_value() {
         ("modbus-tcp", "registers=["),
         ("opcua", "."),
         ("mtconnect", "<MTConnectStreams"),
-        ("hsms", "<F4 "),
+        ("hsms", "<U2 "),
         ("bacnet", "."),
     ] {
         let row = table.iter().find(|row| row.get(1).is_some_and(|p| p == protocol) && row.len() == 4);
