@@ -7,7 +7,13 @@
 #[cfg(feature = "bacnet")]
 pub mod bacnet;
 pub mod client;
-#[cfg(any(feature = "bacnet", feature = "hsms", feature = "mtconnect", feature = "opcua"))]
+#[cfg(any(
+    feature = "bacnet",
+    feature = "hsms",
+    feature = "modbus",
+    feature = "mtconnect",
+    feature = "opcua"
+))]
 mod clock;
 #[cfg(feature = "csv")]
 pub mod csv;

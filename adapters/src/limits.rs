@@ -8,6 +8,9 @@ pub const MODBUS_CONNECTIONS: usize = 64;
 pub const MODBUS_IDLE: Duration = Duration::from_secs(120);
 /// How long a peer may take to accept a batch of replies before its connection is closed.
 pub const MODBUS_WRITE: Duration = Duration::from_secs(10);
+/// The silence that ends a serial frame on a TCP stream: pieces of one frame may come so far apart, pieces of two not so
+/// close that both would be lost for long.
+pub const MODBUS_STREAM_SILENCE: Duration = Duration::from_millis(200);
 /// Bytes read from a Modbus connection at a time. Bounds the replies made of them: a request of 12 bytes has a reply
 /// of at most 260, so that 1,024 bytes make at most 23 kB.
 pub const MODBUS_READ_BYTES: usize = 1024;

@@ -1,6 +1,7 @@
-//! hsms over its real sessions.
+//! The codec, and a GEM equipment over its real sessions.
 
 mod hsms {
+    mod fuzz;
     mod gem_commands;
     mod gem_data;
     mod gem_errors;

@@ -65,13 +65,13 @@ class Equipment(secsgem.gem.GemEquipmentHandler):
             held.value = first
             p["held"] = held
         dvs = [p["gem"]["vid"] for p in self.points.values() if class_of(p) == "dv"]
-        self.events = {}
+        self.of_record = {}
         for event in gem["event"]:
             ceid = event["ceid"]
             self.collection_events[ceid] = secsgem.gem.CollectionEvent(ceid, event["name"], dvs)
             record = event["on"].get("record") if isinstance(event["on"], dict) else None
             if record:
-                self.events.setdefault(record, []).append(ceid)
+                self.of_record.setdefault(record, []).append(ceid)
 
     def on_ec_value_update(self, _id, constant, value):
         constant.value = value
@@ -85,7 +85,7 @@ class Equipment(secsgem.gem.GemEquipmentHandler):
 
     def record(self, kind, values):
         self.set(values)
-        self.trigger_collection_events(self.events.get(kind, []))
+        self.trigger_collection_events(self.of_record.get(kind, []))
 
 
 def free_port():

@@ -15,6 +15,7 @@ pub mod item;
 pub mod message;
 pub mod serve;
 pub mod session;
+pub mod sml;
 
 pub use binding::{BadBinding, Binding};
 pub use client::Client;

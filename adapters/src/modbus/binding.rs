@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aegis_models::profile::{Access, DataType, ModbusTable, PointSpec, WordOrder};
+use aegis_models::profile::{Access, ByteOrder, DataType, ModbusLayout, ModbusTable, PointSpec, WordOrder};
 use aegis_models::{PointIx, Profile, Quality, Sample};
 
+use super::identity::Identity;
 use super::plan::{self, Group};
 
 /// Why a profile cannot be bound.
@@ -92,7 +93,8 @@ pub(super) fn is_bits(table: ModbusTable) -> bool {
 /// A profile's points on a Modbus device, and the reads that fetch them. The same for server and client.
 #[derive(Clone, Debug)]
 pub struct Binding {
-    order: WordOrder,
+    order: ModbusLayout,
+    identity: Identity,
     points: usize,
     places: Vec<Place>,
     groups: Vec<Group>,
@@ -114,12 +116,18 @@ impl Binding {
             }
         }
         let groups = plan::plan(&places, |ix| profile.point(ix).period);
-        Ok(Binding { order: profile.modbus.word_order, points: profile.points.len(), places, groups })
+        let identity = Identity::of(profile);
+        Ok(Binding { order: profile.modbus, identity, points: profile.points.len(), places, groups })
     }
 
     /// Points of the profile, bound or not: as many values has an image of the machine.
     pub fn points(&self) -> usize {
         self.points
+    }
+
+    /// Who a device of the profile says it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Where the bound points lie, in the profile's order.
@@ -147,8 +155,9 @@ impl Binding {
         Some(match data {
             DataType::F32 => self.halves((value as f32).to_bits()),
             DataType::U32 => self.halves(value as u32),
-            DataType::I16 => [value as i16 as u16, 0],
-            DataType::U16 | DataType::Bool => [value as u16, 0],
+            DataType::I16 => [self.register(value as i16 as u16), 0],
+            DataType::U16 => [self.register(value as u16), 0],
+            DataType::Bool => [value as u16, 0],
         })
     }
 
@@ -158,26 +167,34 @@ impl Binding {
         match data {
             DataType::F32 => f64::from(f32::from_bits(self.whole(words))),
             DataType::U32 => f64::from(self.whole(words)),
-            DataType::I16 => f64::from(words[0] as i16),
-            DataType::U16 => f64::from(words[0]),
+            DataType::I16 => f64::from(self.register(words[0]) as i16),
+            DataType::U16 => f64::from(self.register(words[0])),
             DataType::Bool => f64::from(u8::from(words[0] != 0)),
         }
     }
 
     fn halves(&self, bits: u32) -> [u16; 2] {
-        let (high, low) = ((bits >> 16) as u16, bits as u16);
-        match self.order {
+        let (high, low) = (self.register((bits >> 16) as u16), self.register(bits as u16));
+        match self.order.word_order {
             WordOrder::HighFirst => [high, low],
             WordOrder::LowFirst => [low, high],
         }
     }
 
+    /// A register as it travels, and back.
+    fn register(&self, word: u16) -> u16 {
+        match self.order.byte_order {
+            ByteOrder::HighFirst => word,
+            ByteOrder::LowFirst => word.swap_bytes(),
+        }
+    }
+
     fn whole(&self, words: &[u16]) -> u32 {
-        let (high, low) = match self.order {
+        let (high, low) = match self.order.word_order {
             WordOrder::HighFirst => (words[0], words[1]),
             WordOrder::LowFirst => (words[1], words[0]),
         };
-        u32::from(high) << 16 | u32::from(low)
+        u32::from(self.register(high)) << 16 | u32::from(self.register(low))
     }
 }
 

@@ -14,7 +14,7 @@ use aegis_models::profile::ModbusTable;
 use aegis_models::{PointIx, Sample};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_modbus::client::{Client as _, Context as Master, tcp};
+use tokio_modbus::client::{Client as _, Context as Master, rtu, tcp};
 use tokio_modbus::{ExceptionCode, Request, Response, Slave};
 
 use super::binding::{self, Binding, Place, is_bits};
@@ -51,6 +51,14 @@ impl Client {
         S: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin + 'static,
     {
         Client { master: Some(tcp::attach_slave(Ends(stream), Slave(unit))), binding, timeout }
+    }
+
+    /// Talks over a line of serial frames: a port, or a stream behind a serial gateway.
+    pub fn attach_line<S>(line: S, unit: u8, binding: Arc<Binding>, timeout: Duration) -> Client
+    where
+        S: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin + 'static,
+    {
+        Client { master: Some(rtu::attach_slave(Ends(line), Slave(unit))), binding, timeout }
     }
 
     /// Whether the link has failed: connect anew.

@@ -1,10 +1,11 @@
-//! Bytes and messages, both ways, for the functions 01 to 06, 15 and 16. Pure.
+//! Bytes and messages, both ways, for the functions 01 to 06, 15, 16, 22, 23 and 43/14. Pure.
 //!
 //! Whatever is wrong with a request is a value: the exception that the device answers with. Nothing here panics on
 //! any input, and nothing grows beyond one frame.
 
 use std::borrow::Cow;
 
+use super::identity::MEI;
 use tokio_modbus::{ExceptionCode, ExceptionResponse, FunctionCode, Request, Response};
 
 /// Most bytes of a PDU (AP 4.1: 256 of a serial frame, less address and checksum).
@@ -22,6 +23,9 @@ pub const MAX_READ_REGISTERS: u16 = 125;
 pub const MAX_WRITE_BITS: u16 = 1968;
 /// Most registers that one request writes (AP 6.12).
 pub const MAX_WRITE_REGISTERS: u16 = 123;
+
+/// Most registers that one request writes when it also reads (AP 6.17).
+pub const MAX_READ_WRITE_REGISTERS: u16 = 121;
 
 /// What a reply repeats of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +115,14 @@ pub fn decode_request(pdu: &[u8]) -> Result<Request<'static>, ExceptionResponse>
         6 => words(body).map(|[a, v]| Request::WriteSingleRegister(a, v)),
         15 => write_coils(body),
         16 => write_registers(body),
+        22 => words(body).map(|[a, and, or]| Request::MaskWriteRegister(a, and, or)),
+        23 => read_write(body),
+        // AP 6.21: another MEI type is a function that this device has not.
+        43 => match body {
+            [MEI, code, object] => Some(Request::Custom(43, Cow::Owned(vec![MEI, *code, *object]))),
+            [MEI, ..] => None,
+            _ => return Err(exception(code, ExceptionCode::IllegalFunction)),
+        },
         // AP 7, code 01: a function that this device has not, and AP 4.1: 0 and 128 to 255 are none at all.
         _ => return Err(exception(code, ExceptionCode::IllegalFunction)),
     };
@@ -163,6 +175,14 @@ fn write_registers(body: &[u8]) -> Option<Request<'static>> {
     Some(Request::WriteMultipleRegisters(first, Cow::Owned(unpack_words(data))))
 }
 
+/// AP 6.17: what is read stands before what is written.
+fn read_write(body: &[u8]) -> Option<Request<'static>> {
+    let (head, tail) = body.split_at_checked(4)?;
+    let (from, count) = read(head, MAX_READ_REGISTERS)?;
+    let (first, _, data) = several(tail, MAX_READ_WRITE_REGISTERS, |n| 2 * n)?;
+    Some(Request::ReadWriteMultipleRegisters(from, count, first, Cow::Owned(unpack_words(data))))
+}
+
 /// AP 6.1: the least significant bit of the first byte is the first coil.
 fn unpack_bits(data: &[u8]) -> Vec<bool> {
     data.iter().flat_map(|byte| (0..8).map(move |i| byte >> i & 1 == 1)).collect()
@@ -212,6 +232,15 @@ pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Un
             put(out, code, &[*a, fits(words.len(), MAX_WRITE_REGISTERS)?]);
             put_words(out, words);
         }
+        Request::MaskWriteRegister(a, and, or) => put(out, code, &[*a, *and, *or]),
+        Request::ReadWriteMultipleRegisters(from, n, a, words) => {
+            put(out, code, &[*from, *n, *a, fits(words.len(), MAX_READ_WRITE_REGISTERS)?]);
+            put_words(out, words);
+        }
+        Request::Custom(43, body) if body.len() == 3 => {
+            out.push(code);
+            out.extend_from_slice(body);
+        }
         _ => return Err(Unsendable(code)),
     }
     Ok(())
@@ -227,7 +256,9 @@ pub fn encode_response(response: &Response, out: &mut Vec<u8>) -> Result<(), Uns
             out.push(code);
             put_bits(out, bits);
         }
-        Response::ReadHoldingRegisters(words) | Response::ReadInputRegisters(words)
+        Response::ReadHoldingRegisters(words)
+        | Response::ReadInputRegisters(words)
+        | Response::ReadWriteMultipleRegisters(words)
             if words.len() <= usize::from(MAX_READ_REGISTERS) =>
         {
             out.push(code);
@@ -237,6 +268,11 @@ pub fn encode_response(response: &Response, out: &mut Vec<u8>) -> Result<(), Uns
         Response::WriteSingleRegister(a, n)
         | Response::WriteMultipleCoils(a, n)
         | Response::WriteMultipleRegisters(a, n) => put(out, code, &[*a, *n]),
+        Response::MaskWriteRegister(a, and, or) => put(out, code, &[*a, *and, *or]),
+        Response::Custom(43, body) if body.len() < MAX_PDU => {
+            out.push(code);
+            out.extend_from_slice(body);
+        }
         _ => return Err(Unsendable(code)),
     }
     Ok(())
@@ -279,6 +315,10 @@ pub fn decode_response(pdu: &[u8]) -> Result<Result<Response, ExceptionResponse>
         6 => words(body).map(|[a, v]| Response::WriteSingleRegister(a, v)),
         15 => words(body).map(|[a, n]| Response::WriteMultipleCoils(a, n)),
         16 => words(body).map(|[a, n]| Response::WriteMultipleRegisters(a, n)),
+        22 => words(body).map(|[a, and, or]| Response::MaskWriteRegister(a, and, or)),
+        23 => even().map(|data| Response::ReadWriteMultipleRegisters(unpack_words(data))),
+        43 if body.len() >= 6 && body[0] == MEI => Some(Response::Custom(43, body.to_vec().into())),
+        43 => None,
         _ => return Err(BadResponse::Function(code)),
     };
     response.map(Ok).ok_or(BadResponse::Content(code))

@@ -8,6 +8,7 @@ use aegis_models::{Frame, PointIx, Quality, Sample};
 use tokio_modbus::ExceptionCode;
 
 use super::binding::{Binding, Place, is_bits};
+use super::identity::Identity;
 use super::server::Device;
 use crate::limits::MODBUS_QUEUED_WRITES;
 use crate::served::Served;
@@ -148,6 +149,10 @@ impl Device for RegisterMap {
 
     fn write_registers(&mut self, first: u16, words: &[u16]) -> Result<(), ExceptionCode> {
         self.write(ModbusTable::Holding, first, words)
+    }
+
+    fn identity(&self) -> &Identity {
+        self.binding.identity()
     }
 }
 

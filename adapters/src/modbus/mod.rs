@@ -1,4 +1,4 @@
-//! Modbus over TCP.
+//! Modbus over TCP, on serial lines, and as serial frames over TCP.
 //!
 //! The codec and the server session are pure: bytes in, bytes out. [`serve`](serve::serve) and [`Client`] are the
 //! shells around them. Clauses cited as *AP* are those of the MODBUS Application Protocol Specification V1.1b3, those
@@ -7,15 +7,20 @@
 pub mod binding;
 pub mod client;
 pub mod codec;
+pub mod identity;
 mod map;
 mod plan;
+pub mod rtu;
+pub mod serial;
 pub mod serve;
 pub mod server;
 
 pub use binding::{BadBinding, Binding, Place};
 pub use client::Client;
+pub use identity::Identity;
 pub use map::RegisterMap;
 pub use plan::{Block, Group};
-pub use serve::{ServeOptions, serve, serve_stream};
+pub use serial::SerialSettings;
+pub use serve::{Framing, LineTiming, ServeOptions, serve, serve_line, serve_one, serve_stream};
 pub use server::{Device, Session, Units, Verdict};
 pub use tokio_modbus::{ExceptionCode, ExceptionResponse, FunctionCode, Request, Response};

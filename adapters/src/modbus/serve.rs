@@ -7,19 +7,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aegis_models::Time;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
+use super::rtu;
 use super::server::{Device, Session, Units, Verdict};
-use crate::limits;
+use crate::{clock, limits};
 
 /// How a server treats its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServeOptions {
     /// Which unit identifiers it answers to.
     pub units: Units,
+    /// How its messages are framed.
+    pub framing: Framing,
     /// Connections at once, at least one.
     pub connections: usize,
     /// How long a connection may stay without a whole request.
@@ -28,10 +32,21 @@ pub struct ServeOptions {
     pub write: Duration,
 }
 
+/// How messages are framed on a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// Each with an MBAP header: Modbus TCP.
+    #[default]
+    Tcp,
+    /// As on a serial line, by a device of this address: RTU over TCP.
+    Rtu(u8),
+}
+
 impl Default for ServeOptions {
     fn default() -> ServeOptions {
         ServeOptions {
             units: Units::Any,
+            framing: Framing::Tcp,
             connections: limits::MODBUS_CONNECTIONS,
             idle: limits::MODBUS_IDLE,
             write: limits::MODBUS_WRITE,
@@ -118,7 +133,96 @@ async fn connection<D: Device>(
 ) {
     // Without it a reply may wait for the peer's delayed acknowledgement; a failure costs only that.
     let _ = stream.set_nodelay(true);
-    serve_stream(stream, &device, options, || used.mark()).await;
+    framed(stream, &device, options, || used.mark()).await;
+}
+
+/// Serves `device` over one stream, framed as the options say, until either side ends it.
+pub async fn serve_one<S, D>(stream: S, device: Arc<Mutex<D>>, options: ServeOptions)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Device,
+{
+    framed(stream, &device, options, || {}).await;
+}
+
+async fn framed<S, D>(stream: S, device: &Mutex<D>, options: ServeOptions, heard: impl FnMut())
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Device,
+{
+    match options.framing {
+        Framing::Tcp => serve_stream(stream, device, options, heard).await,
+        Framing::Rtu(unit) => {
+            let timing = LineTiming { silence: limits::MODBUS_STREAM_SILENCE, idle: Some(options.idle) };
+            serve_line(stream, device, unit, timing, options.write, heard).await;
+        }
+    }
+}
+
+/// The times of a line of serial frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineTiming {
+    /// The silence that ends a frame.
+    pub silence: Duration,
+    /// How long it may stay without a request; none for a wire, which nobody closes.
+    pub idle: Option<Duration>,
+}
+
+/// Serves `device` as one of those on a line: a serial port, or a stream of serial frames. Ends when the line does.
+pub async fn serve_line<S, D>(
+    mut line: S,
+    device: &Mutex<D>,
+    unit: u8,
+    timing: LineTiming,
+    write: Duration,
+    mut heard: impl FnMut(),
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Device,
+{
+    let began = clock::now();
+    let now = || Time::ZERO.after(began.elapsed());
+    let mut session = rtu::Session::new(unit, timing.silence);
+    let mut chunk = [0; rtu::MAX_FRAME];
+    let mut out = Vec::new();
+    let idle = sleep(timing.idle.unwrap_or_default());
+    tokio::pin!(idle);
+    loop {
+        let due = session.poll_timeout().map(|due| began + due.since(Time::ZERO));
+        let read = tokio::select! {
+            read = line.read(&mut chunk) => match read {
+                Ok(n) if n > 0 => Some(n),
+                _ => return,
+            },
+            () = sleep_until(due.unwrap_or(began)), if due.is_some() => None,
+            () = &mut idle, if timing.idle.is_some() => return,
+        };
+        let answered = {
+            // A device whose owner panicked still holds whole values: writes are all or nothing.
+            let mut device = device.lock().unwrap_or_else(PoisonError::into_inner);
+            match read {
+                Some(n) => session.receive(now(), &chunk[..n], &mut *device, &mut out),
+                None => {
+                    session.timeout(now(), &mut *device, &mut out);
+                    usize::from(!out.is_empty())
+                }
+            }
+        };
+        if !out.is_empty() {
+            let sent = async {
+                line.write_all(&out).await?;
+                line.flush().await
+            };
+            let Ok(Ok(())) = timeout(write, sent).await else { return };
+            out.clear();
+        }
+        if answered > 0 {
+            heard();
+            if let Some(limit) = timing.idle {
+                idle.set(sleep(limit));
+            }
+        }
+    }
 }
 
 /// Serves `device` over one stream until the peer ends it, breaks the framing, or takes too long. `heard` is called

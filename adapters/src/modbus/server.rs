@@ -4,6 +4,7 @@ use aegis_models::profile::ModbusTable;
 use tokio_modbus::{ExceptionCode, ExceptionResponse, Request, Response};
 
 use super::codec::{self, BadLength, Header, Split};
+use super::identity::Identity;
 
 /// What a server serves: the four tables of the data model (AP 4.3).
 ///
@@ -21,6 +22,9 @@ pub trait Device {
 
     /// Writes the holding registers from `first` on.
     fn write_registers(&mut self, first: u16, words: &[u16]) -> Result<(), ExceptionCode>;
+
+    /// Who it says it is.
+    fn identity(&self) -> &Identity;
 }
 
 /// Which unit identifiers a server answers to.
@@ -101,24 +105,30 @@ impl Session {
 }
 
 fn reply(units: Units, header: Header, pdu: &[u8], device: &mut dyn Device, out: &mut Vec<u8>) {
-    let answer = if units.holds(header.unit) {
-        answer(pdu, device)
-    } else {
-        Err(codec::exception(pdu[0], ExceptionCode::GatewayTargetDevice))
-    };
-    let refusal = match answer {
-        Ok(response) => match codec::frame(header, out, |out| codec::encode_response(&response, out)) {
+    let written = codec::frame(header, out, |out| {
+        if units.holds(header.unit) {
+            respond(pdu, device, out);
+        } else {
+            codec::encode_exception(codec::exception(pdu[0], ExceptionCode::GatewayTargetDevice), out);
+        }
+        Ok::<(), std::convert::Infallible>(())
+    });
+    let Ok(()) = written;
+}
+
+/// Appends the PDU that answers one.
+pub(super) fn respond(pdu: &[u8], device: &mut dyn Device, out: &mut Vec<u8>) {
+    let start = out.len();
+    let refusal = match answer(pdu, device) {
+        Ok(response) => match codec::encode_response(&response, out) {
             Ok(()) => return,
             // The device gave more values than fit a frame: its fault, not the client's.
             Err(_) => codec::exception(pdu[0], ExceptionCode::ServerDeviceFailure),
         },
         Err(refusal) => refusal,
     };
-    let written = codec::frame(header, out, |out| {
-        codec::encode_exception(refusal, out);
-        Ok::<(), std::convert::Infallible>(())
-    });
-    let Ok(()) = written;
+    out.truncate(start);
+    codec::encode_exception(refusal, out);
 }
 
 /// The order of the checks is that of the state diagrams in AP 6: function, then quantity and value, then address.
@@ -147,6 +157,21 @@ fn answer(pdu: &[u8], device: &mut dyn Device) -> Result<Response, ExceptionResp
         Request::WriteMultipleRegisters(a, words) => within(*a, words.len() as u16)
             .and_then(|()| device.write_registers(*a, words))
             .map(|()| Response::WriteMultipleRegisters(*a, words.len() as u16)),
+        Request::MaskWriteRegister(a, and, or) => registers(device, ModbusTable::Holding, *a, 1)
+            // AP 6.16: what the mask keeps of the register, and what it sets where it does not.
+            .and_then(|held| device.write_registers(*a, &[held[0] & and | or & !and]))
+            .map(|()| Response::MaskWriteRegister(*a, *and, *or)),
+        // AP 6.17: the write is performed before the read.
+        Request::ReadWriteMultipleRegisters(from, n, a, words) => within(*from, *n)
+            .and_then(|()| within(*a, words.len() as u16))
+            .and_then(|()| registers(device, ModbusTable::Holding, *from, *n))
+            .and_then(|_| device.write_registers(*a, words))
+            .and_then(|()| registers(device, ModbusTable::Holding, *from, *n))
+            .map(Response::ReadWriteMultipleRegisters),
+        Request::Custom(43, asked) => {
+            let answer = device.identity().answer(asked[1], asked[2]);
+            answer.map(|body| Response::Custom(43, body.into()))
+        }
         _ => Err(ExceptionCode::IllegalFunction),
     };
     response.map_err(|e| codec::exception(pdu[0], e))

@@ -21,7 +21,14 @@ fn measurements_are_input_registers_and_stand_again_among_the_holding_registers(
 fn exceptions_are_those_of_the_specification() {
     let mut map = device();
     for (pdu, answer, why) in [
-        (&[22, 0, 0, 0, 0, 0, 0][..], [0x96, 1], "a function the device has not"),
+        (&[17][..], [0x91, 1], "a function the device has not"),
+        (&[43, 13, 0, 0], [0xAB, 1], "another MEI type"),
+        (&[43, 14, 4, 3], [0xAB, 2], "an object the device has not"),
+        (&[43, 14, 9, 0], [0xAB, 3], "a code that is none"),
+        (&[22, 0, 0, 0, 0, 0, 0], [0x96, 2], "the mirror cannot be written"),
+        (&[22, 0, 100, 0xFF, 0xFF, 0, 0], [0x96, 3], "half a float"),
+        (&[23, 0, 0, 0, 1, 0, 0, 0, 1, 2, 0, 0], [0x97, 2], "the mirror cannot be written"),
+        (&[23, 0, 0, 0, 126, 0, 100, 0, 2, 4, 0x44, 0xBB, 0x80, 0], [0x97, 3], "more than it may read"),
         (&[3, 0, 16, 0, 1], [0x83, 2], "behind the mirror"),
         (&[4, 0, 15, 0, 2], [0x84, 2], "the last register and one more"),
         (&[4, 0xFF, 0xFF, 0, 2], [0x84, 2], "beyond 65535"),
@@ -40,6 +47,35 @@ fn exceptions_are_those_of_the_specification() {
         assert_eq!(ask(&mut map, pdu), answer, "{why}");
     }
     assert_eq!(map.take_writes(), [], "what is refused is not written");
+}
+
+/// AP 6.16 prints it: 0x12 under the masks 0xF2 and 0x25 becomes 0x17.
+#[test]
+fn a_mask_and_a_write_with_a_read_do_as_the_specification_says() {
+    let mut profile = super::support::ffu();
+    let word = profile.points.iter_mut().find(|p| p.id == "fan_speed_sp").unwrap();
+    (word.data, word.range) = (aegis_models::profile::DataType::U16, [0.0, 65_535.0]);
+    let binding = aegis_adapters::modbus::Binding::new(&profile).unwrap();
+    let mut map = aegis_adapters::modbus::RegisterMap::new(binding.into());
+    assert_eq!(ask(&mut map, &[6, 0, 100, 0, 0x12]), [6, 0, 100, 0, 0x12]);
+    let mask = [22, 0, 100, 0, 0xF2, 0, 0x25];
+    assert_eq!(ask(&mut map, &mask), mask);
+    assert_eq!(ask(&mut map, &[3, 0, 100, 0, 1]), [3, 2, 0, 0x17]);
+    // The write happens before the read.
+    assert_eq!(ask(&mut map, &[23, 0, 100, 0, 1, 0, 100, 0, 1, 2, 0x12, 0x34]), [23, 2, 0x12, 0x34]);
+    let told = ask(&mut map, &[43, 14, 4, 1]);
+    assert_eq!(told, [&[43, 14, 4, 0x82, 0, 0, 1, 1, 3][..], b"ffu"].concat());
+}
+
+#[test]
+fn registers_lie_in_the_byte_order_of_the_profile() {
+    let mut profile = super::support::ffu();
+    profile.modbus.byte_order = aegis_models::profile::ByteOrder::LowFirst;
+    let binding = aegis_adapters::modbus::Binding::new(&profile).unwrap();
+    let mut map = aegis_adapters::modbus::RegisterMap::new(binding.into());
+    // 1,500.0 is 0x44BB_8000.
+    ask(&mut map, &[16, 0, 100, 0, 2, 4, 0xBB, 0x44, 0x00, 0x80]);
+    assert_eq!(map.take_writes(), [(point("fan_speed_sp"), 1_500.0)]);
 }
 
 #[test]

@@ -81,10 +81,11 @@ fn bacnet(point: &PointSpec, host: &str, port: &str) -> Option<String> {
     // Its own port is any free one, so that it runs beside other clients.
     Some(format!(
         "python3 -c \"import asyncio; from bacpypes3.argparse import SimpleArgumentParser as P; from \
-         bacpypes3.app import Application as A; f = lambda: A.from_args(P().parse_args(['--address', '{host}/24:0'])); \
-         e = asyncio.new_event_loop(); asyncio.set_event_loop(e); g = lambda: f().read_property('{host}:{port}', \
-         '{object},{}', 'present-value'); h = lambda: asyncio.wait_for(g(), 10); \
-         print(e.run_until_complete(asyncio.ensure_future(h(), loop=e)))\"",
+         bacpypes3.app import Application as A; e = asyncio.new_event_loop(); \
+         r = lambda: A.from_args(P().parse_args(['--address', '{host}/24:0'])).read_property('{host}:{port}', \
+         '{object},{}', 'present-value'); \
+         e.call_soon(lambda: e.create_task(r()).add_done_callback(lambda t: (print(t.result()), e.stop()))); \
+         e.call_later(10, e.stop); e.run_forever()\"",
         place.instance
     ))
 }

@@ -132,6 +132,10 @@ pub struct Equipment {
 pub const SPOKEN: &[Protocol] = &[
     #[cfg(feature = "modbus")]
     Protocol::ModbusTcp,
+    #[cfg(feature = "modbus")]
+    Protocol::ModbusRtu,
+    #[cfg(feature = "modbus")]
+    Protocol::ModbusRtuOverTcp,
     #[cfg(feature = "opcua")]
     Protocol::Opcua,
     #[cfg(feature = "hsms")]
@@ -220,6 +224,17 @@ fn equipment_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) ->
         }
         _ => bail!("{}: {own}: user and password_file go together", at(e.name.span().start)),
     };
+    if let Some(serial) = &e.serial {
+        ensure!(
+            protocol == Protocol::ModbusRtu,
+            "{}: serial says how a port is set: it goes with modbus-rtu",
+            at(serial.span().start)
+        );
+        #[cfg(feature = "modbus")]
+        if let Err(why) = serial.get_ref().parse::<aegis_adapters::modbus::SerialSettings>() {
+            bail!("{}: serial = {why}", at(serial.span().start));
+        }
+    }
     let security = e.security.unwrap_or_default();
     ensure!(
         security == Security::None || e.pki.is_some(),
@@ -358,6 +373,12 @@ mod tests {
                 "5021\"",
                 "5021\"\nunit = 300",
                 "sentinel.toml:8: unit = 300: 0 to 255 would be right for modbus-tcp",
+            ),
+            ("5021\"", "5021\"\nserial = \"9600 8N1\"", "sentinel.toml:8: serial says how a port is set"),
+            (
+                "modbus-tcp\"",
+                "modbus-rtu\"\nserial = \"fast\"",
+                "sentinel.toml:7: serial = \"fast\": baud rate, data bits, parity and stop bits would be right",
             ),
             ("5021\"", "5021\"\nuser = \"Ada\"", "user and password_file go together"),
             ("5021\"", "5021\"\nsecurity = \"sign\"", "a protected link needs pki"),

@@ -159,7 +159,7 @@ trait Talk {
 pub fn unfit(protocol: Protocol, profile: &Profile) -> Option<String> {
     match protocol {
         #[cfg(feature = "modbus")]
-        Protocol::ModbusTcp => modbus::unfit(profile),
+        Protocol::ModbusTcp | Protocol::ModbusRtu | Protocol::ModbusRtuOverTcp => modbus::unfit(profile),
         #[cfg(feature = "opcua")]
         Protocol::Opcua => opcua::unfit(profile),
         #[cfg(feature = "hsms")]
@@ -168,6 +168,7 @@ pub fn unfit(protocol: Protocol, profile: &Profile) -> Option<String> {
         Protocol::Bacnet => bacnet::unfit(profile),
         #[cfg(feature = "mtconnect")]
         Protocol::Mtconnect => mtconnect::unfit(profile),
+        #[allow(unreachable_patterns, reason = "a build for fewer protocols leaves the rest")]
         other => Some(format!("this build does not speak {other}")),
     }
 }
@@ -184,10 +185,12 @@ pub async fn run<W: Wires>(
     let core = Core { machine, clock, to_core, orders };
     match equipment.protocol {
         #[cfg(feature = "modbus")]
-        Protocol::ModbusTcp => match modbus::Modbus::new(equipment, wires, clock) {
-            Ok(dial) => core.serve(dial).await,
-            Err(e) => core.give_up(e.to_string()).await,
-        },
+        Protocol::ModbusTcp | Protocol::ModbusRtu | Protocol::ModbusRtuOverTcp => {
+            match modbus::Modbus::new(equipment, wires, clock) {
+                Ok(dial) => core.serve(dial).await,
+                Err(e) => core.give_up(e.to_string()).await,
+            }
+        }
         #[cfg(feature = "opcua")]
         Protocol::Opcua => match opcua::Opcua::new(equipment, clock) {
             Ok(dial) => core.serve(dial).await,
@@ -208,6 +211,7 @@ pub async fn run<W: Wires>(
             Ok(dial) => core.serve(dial).await,
             Err(e) => core.give_up(e.to_string()).await,
         },
+        #[allow(unreachable_patterns, reason = "a build for fewer protocols leaves the rest")]
         other => core.give_up(format!("this build does not speak {other}")).await,
     }
 }

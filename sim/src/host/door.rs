@@ -10,7 +10,7 @@ use std::time::Duration;
 use aegis_adapters::bacnet::{self, Datagrams, Device, Identity, Patience, Session};
 use aegis_adapters::hsms::gem::{Equipment, EquipmentOptions};
 use aegis_adapters::hsms::session::{self, Role, Timers};
-use aegis_adapters::modbus::{RegisterMap, Units};
+use aegis_adapters::modbus::{Framing, LineTiming, RegisterMap, SerialSettings, Units};
 use aegis_adapters::mtconnect::{Agent, AgentOptions};
 use aegis_adapters::opcua::{Anonymous, Mode, Secret};
 use aegis_adapters::{Served, hsms, modbus, mtconnect, opcua};
@@ -91,7 +91,7 @@ fn no(e: impl std::fmt::Display) -> NoDoor {
 
 /// Whether a protocol's server can do without sockets.
 pub fn in_memory(protocol: Protocol) -> bool {
-    protocol != Protocol::Opcua
+    !matches!(protocol, Protocol::Opcua | Protocol::ModbusRtu)
 }
 
 impl Door {
@@ -103,11 +103,14 @@ impl Door {
         setting: &Setting,
     ) -> Result<Door, NoDoor> {
         match endpoint.protocol {
-            Protocol::ModbusTcp => {
+            Protocol::ModbusTcp | Protocol::ModbusRtuOverTcp | Protocol::ModbusRtu => {
                 let binding = modbus::Binding::new(profile).map_err(no)?;
                 let map = Arc::new(Mutex::new(RegisterMap::new(Arc::new(binding))));
-                let units = Units::Only(endpoint.unit as u8);
-                let options = modbus::ServeOptions { units, ..modbus::ServeOptions::default() };
+                let unit = endpoint.unit as u8;
+                let framing =
+                    if endpoint.protocol == Protocol::ModbusTcp { Framing::Tcp } else { Framing::Rtu(unit) };
+                let units = Units::Only(unit);
+                let options = modbus::ServeOptions { units, framing, ..modbus::ServeOptions::default() };
                 Ok(Door { served: Box::new(Arc::clone(&map)), server: Server::Modbus(map, options) })
             }
             Protocol::Hsms => {
@@ -135,7 +138,7 @@ impl Door {
                 let handle = bacnet::Handle::new(Session::new(device, Patience::default()));
                 Ok(Door { served: Box::new(handle.clone()), server: Server::Bacnet(handle) })
             }
-            other => Err(NoDoor(format!("the twin does not serve {other} in memory"))),
+            Protocol::Opcua => Err(NoDoor("the library of OPC UA owns its sockets".to_owned())),
         }
     }
 
@@ -156,6 +159,15 @@ impl Door {
             let bound = socket.local_addr()?.to_string();
             let serving = Box::pin(bacnet::serve(socket, handle.clone(), std::future::pending()));
             return Ok((door, bound, serving));
+        }
+        if let (Protocol::ModbusRtu, Server::Modbus(map, options)) = (endpoint.protocol, &door.server) {
+            let settings = SerialSettings::default();
+            let (port, map, write) = (settings.open(address)?, Arc::clone(map), options.write);
+            let (unit, timing) =
+                (endpoint.unit as u8, LineTiming { silence: settings.silence(), idle: None });
+            let serving =
+                Box::pin(async move { modbus::serve_line(port, &map, unit, timing, write, || {}).await });
+            return Ok((door, address.to_owned(), serving));
         }
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?.to_string();
@@ -193,7 +205,7 @@ impl Door {
         match &self.server {
             Server::Modbus(map, options) => {
                 let (map, options) = (Arc::clone(map), *options);
-                Some(Box::pin(async move { modbus::serve_stream(stream, &map, options, || {}).await }))
+                Some(Box::pin(modbus::serve_one(stream, map, options)))
             }
             Server::Hsms(handle) => {
                 let handle = handle.clone();

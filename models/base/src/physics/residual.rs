@@ -164,7 +164,11 @@ mod tests {
         let told = [22.4, 22.4 - passed / air, 7.0, 40.0, 18_000.0];
         let ua = value("coil_conductance", &told, &[18_000.0]).unwrap();
         assert!((ua - 9.0).abs() < 1e-9, "{ua}");
-        assert_eq!(value("coil_conductance", &[22.4, 22.4, 7.0, 0.0, 18_000.0], &[18_000.0]), None, "no water");
+        assert_eq!(
+            value("coil_conductance", &[22.4, 22.4, 7.0, 0.0, 18_000.0], &[18_000.0]),
+            None,
+            "no water"
+        );
         let cut = [300.0 / 1_000.0, 3.0, 0.2, 0.0, 0.0];
         let params = [0.4, 63.0, 1_988.0, 0.263, 0.8, 40.0, 0.3];
         assert_eq!(value("cutting_power", &cut, &params), None, "a spindle that stands says nothing");

@@ -117,6 +117,20 @@ pub struct ModbusLayout {
     /// Which half of a 32-bit value comes first.
     #[serde(default)]
     pub word_order: WordOrder,
+    /// Which byte of each register comes first on the wire.
+    #[serde(default)]
+    pub byte_order: ByteOrder,
+}
+
+/// Which byte of a register comes first on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ByteOrder {
+    /// The high byte, as the specification has it (AP 4.2).
+    #[default]
+    HighFirst,
+    /// The low byte, as some devices do.
+    LowFirst,
 }
 
 /// Which half of a 32-bit value lies in the lower register.

@@ -392,7 +392,9 @@ impl Machine for Ahu {
         let off = (self.bay_c - self.temp_sp).abs() > LOST_K;
         self.lost_s = if off { self.lost_s + cx.dt_s } else { 0.0 };
         if self.lost_s >= 600.0 && self.lost_s - cx.dt_s < 600.0 {
-            cx.image.harm.push(Harm { what: "ten minutes 2 K beside the bay's temperature: its lots are scrap" });
+            cx.image
+                .harm
+                .push(Harm { what: "ten minutes 2 K beside the bay's temperature: its lots are scrap" });
         }
         let p = &self.points;
         cx.image.set(p.airflow, air.flow * 3_600.0);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use aegis_adapters::modbus::{BadBinding, Binding, Client};
+use aegis_adapters::modbus::{BadBinding, Binding, Client, SerialSettings};
 use aegis_adapters::{ClientError, LinkError};
-use aegis_models::{PointIx, Profile};
+use aegis_models::{PointIx, Profile, Protocol};
 use tokio::time::timeout;
 
 use super::rounds::Rounds;
@@ -17,7 +17,7 @@ pub fn unfit(profile: &Profile) -> Option<String> {
     Binding::new(profile).err().map(|e| e.to_string())
 }
 
-/// A machine on Modbus TCP.
+/// A machine on Modbus: TCP, a serial port, or serial frames over TCP.
 pub struct Modbus<W> {
     equipment: Equipment,
     binding: Arc<Binding>,
@@ -37,12 +37,22 @@ impl<W: Wires> Dial for Modbus<W> {
     type Talk = Rounder;
 
     async fn dial(&mut self) -> Result<Rounder, LinkError> {
-        let limit = self.equipment.timeout;
-        let connected = timeout(limit, self.wires.connect(&self.equipment.address)).await;
-        let stream = connected.map_err(|_| LinkError::Timeout(limit))??;
         // Checked with the configuration to lie in 0 to 255.
         let unit = self.equipment.unit.map_or(1, |u| u as u8);
-        let client = Client::attach(stream, unit, Arc::clone(&self.binding), limit);
+        let (limit, binding) = (self.equipment.timeout, Arc::clone(&self.binding));
+        let address = &self.equipment.address;
+        let client = if self.equipment.protocol == Protocol::ModbusRtu {
+            // Checked with the configuration as well.
+            let settings: SerialSettings = self.equipment.serial.parse().unwrap_or_default();
+            Client::attach_line(settings.open(address)?, unit, binding, limit)
+        } else {
+            let connected = timeout(limit, self.wires.connect(address)).await;
+            let stream = connected.map_err(|_| LinkError::Timeout(limit))??;
+            match self.equipment.protocol {
+                Protocol::ModbusRtuOverTcp => Client::attach_line(stream, unit, binding, limit),
+                _ => Client::attach(stream, unit, binding, limit),
+            }
+        };
         let periods = self.binding.groups().iter().map(|g| g.period.0);
         Ok(Rounder { client, rounds: Rounds::new(periods, self.clock) })
     }

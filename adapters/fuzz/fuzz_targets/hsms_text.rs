@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../bodies/hsms.rs"]
+#[allow(dead_code, reason = "each target runs one of the bodies")]
+mod hsms;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hsms::text(data));
