@@ -99,7 +99,7 @@ pub fn run(
     let steps = scenario.duration.0.as_nanos().div_ceil(STEP.as_nanos()) as u64;
     let mut look = |world: &World, n: u64| {
         probes.look(scenario, &world.twin);
-        if n % 6_000 == 0 {
+        if n.is_multiple_of(6_000) {
             progress(n as f64 / steps as f64);
         }
     };

@@ -48,14 +48,14 @@ class Equipment(secsgem.gem.GemEquipmentHandler):
         super().__init__(settings)
         gem = profile["gem"]
         self.points = {p["id"]: p for p in profile["point"] if p.get("gem")}
-        self.by_ecid = {}
+        self.by_ecid, self.by_vid = {}, {}
         for point, p in self.points.items():
             vid, name, kind = p["gem"]["vid"], p["gem"].get("name", point), TYPES[p.get("type", "f32")]
             low, high = p["range"]
             first = typed(p, p.get("nominal", min(max(low, 0.0), high)))
             if class_of(p) == "sv":
                 held = secsgem.gem.StatusVariable(vid, name, p.get("unit", ""), kind, False)
-                self.status_variables[vid] = held
+                self.status_variables[vid], self.by_vid[vid] = held, held
             elif class_of(p) == "dv":
                 held = secsgem.gem.DataValue(vid, name, kind, False)
                 self.data_values[vid] = held
@@ -72,6 +72,11 @@ class Equipment(secsgem.gem.GemEquipmentHandler):
             record = event["on"].get("record") if isinstance(event["on"], dict) else None
             if record:
                 self.of_record.setdefault(record, []).append(ceid)
+
+    def _get_sv_value(self, variable):
+        """The package answers some identifiers by itself (1001 is its clock), which are the profile's here."""
+        held = self.by_vid.get(variable.svid)
+        return variable.value_type(held.value) if held else super()._get_sv_value(variable)
 
     def on_ec_value_update(self, _id, constant, value):
         constant.value = value

@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
-"""A Modbus TCP server that nobody here wrote (pymodbus), with the registers of a profile, for the sentinel to read and write.
+"""A Modbus server that nobody here wrote (pymodbus), with the registers of a profile, for the sentinel to read and write.
 
 The first line on standard input is JSON: {"profile": .., "name": "FFU-01", "unit": 1}, of which only the profile is needed.
-Prints {"port": N} when it serves, on 127.0.0.1, and {"written": "<point id>", "value": value} for what clients write. Each
+Prints {"port": N} when it serves, on 127.0.0.1; with --serial it serves RTU frames on a serial line made of pseudo-terminals
+and prints the path of its other end, {"port": "/dev/pts/N"}. Prints {"written": "<point id>", "value": value} for what clients write. Each
 further line on standard input, {"set": {"<point id>": value, ..}}, sets values as the machine's own controller would (null
 leaves a value as it is: Modbus has no word for a bad one). Ends with its input. Exits 2 when a line cannot be used.
 """
 import asyncio
 import json
+import os
+import pty
 import socket
 import sys
 import threading
+import tty
 
 try:
     from pymodbus.client.mixin import ModbusClientMixin
     from pymodbus.constants import ExcCodes
-    from pymodbus.server import ModbusTcpServer
+    from pymodbus import FramerType
+    from pymodbus.server import ModbusSerialServer, ModbusTcpServer
     from pymodbus.simulator import DataType, SimData, SimDevice
 except ImportError as e:
     sys.exit(f"missing Python package pymodbus ({e}): pip install -r tests/peers/requirements.txt")
@@ -112,14 +117,37 @@ def free_port():
         return s.getsockname()[1]
 
 
+def serial_line():
+    """Two pseudo-terminals joined at their back ends: the paths of the two ends of a line. They know no parity."""
+    ends = []
+    for _ in range(2):
+        back, front = pty.openpty()
+        tty.setraw(front)
+        ends.append((back, front))
+
+    def carry(source, sink):
+        while data := os.read(source, 256):
+            os.write(sink, data)
+
+    (a, _), (b, _) = ends
+    for pair in ((a, b), (b, a)):
+        threading.Thread(target=carry, args=pair, daemon=True).start()
+    return [os.ttyname(front) for _, front in ends]
+
+
 async def main():
     try:
         machine = Machine(json.loads(sys.stdin.readline()))
     except (ValueError, KeyError, TypeError) as e:
         print(f"the first line is no machine ({e!r}): give {{\"profile\": ..}}", file=sys.stderr)
         return 2
-    port = free_port()
-    server = ModbusTcpServer([machine.device()], address=("127.0.0.1", port))
+    if "--serial" in sys.argv[1:]:
+        own, port = serial_line()
+        settings = {"baudrate": 19200, "bytesize": 8, "parity": "N", "stopbits": 1}
+        server = ModbusSerialServer([machine.device()], framer=FramerType.RTU, port=own, **settings)
+    else:
+        port = free_port()
+        server = ModbusTcpServer([machine.device()], address=("127.0.0.1", port))
     await server.serve_forever(background=True)
     say(port=port)
     lines = asyncio.Queue()

@@ -247,3 +247,20 @@ fn the_top_level_is_fixed() {
         );
     }
 }
+
+#[test]
+fn every_fuzz_target_is_listed_and_the_other_way_round() {
+    let fuzz = root().join("adapters/fuzz");
+    let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).expect("it can be read");
+    let mut files = Vec::new();
+    sources(&fuzz.join("fuzz_targets"), "rs", &mut files);
+    assert!(files.len() > 15, "{files:?}");
+    for file in &files {
+        let name = file.file_stem().expect("a file has a name").to_string_lossy();
+        assert!(
+            manifest.contains(&format!("name = \"{name}\"\n")),
+            "{name} is no target of adapters/fuzz/Cargo.toml"
+        );
+    }
+    assert_eq!(manifest.matches("[[bin]]").count(), files.len());
+}
