@@ -1,7 +1,9 @@
 //! Tier `wire`: real bytes change nothing while the link is clean, and invent nothing while it is not.
 
+use std::collections::BTreeSet;
+
 use aegis_models::event::{Body, Event};
-use aegis_models::{Site, ThreatKind};
+use aegis_models::{Protocol, Site, ThreatKind};
 use aegis_scenarios::file::{Scenario, Tier};
 use aegis_scenarios::run::run;
 
@@ -80,4 +82,30 @@ fn what_a_tier_cannot_show_is_refused() {
         assert!(said.contains("frames.toml") && said.contains(told), "{said}");
     }
     assert!(root().join("scenarios/library/link/cut-during-mitigation.toml").exists());
+}
+
+/// A mill behind its agent alone, as many are: the sentinel only reads, and finds the same.
+#[test]
+fn over_mtconnect_the_sentinel_finds_the_same_incidents() {
+    let mut site = Site::built_in();
+    for machine in &mut site.machines {
+        machine.endpoints.retain(|e| machine.kind != "cnc" || e.protocol == Protocol::Mtconnect);
+    }
+    let incidents = |path: &std::path::Path, tier| -> BTreeSet<(String, ThreatKind, String)> {
+        let scenario = Scenario::read(path, &site).unwrap_or_else(|e| panic!("{e}"));
+        let outcome = run(path, &scenario, &site, tier, None, None, &|_| {}).expect("it runs");
+        let incident = |e: &Event| match &e.body {
+            Body::IncidentOpened { incident } | Body::IncidentUpdated { incident } => {
+                Some((incident.machine.clone(), incident.threat.kind, incident.threat.cause.clone()))
+            }
+            _ => None,
+        };
+        outcome.events.iter().filter_map(incident).collect()
+    };
+    for name in ["chatter", "coolant-loss", "tool-wear-accelerated"] {
+        let path = root().join(format!("scenarios/library/cnc/{name}.toml"));
+        let points = incidents(&path, Tier::Points);
+        assert!(!points.is_empty());
+        assert_eq!(incidents(&path, Tier::Wire), points, "{name}");
+    }
 }

@@ -72,8 +72,13 @@ impl Peer {
         let (log, _sentinel) = self.watch(dir.path(), &kind, &address, PACE);
         println!("{} against {}: aegis-sentinel {}", self.protocol, self.script, sentinel_hash());
         let mut plant = Plant { twin, profile, server, told, written: Vec::new() };
-        let opened =
-            |b: &Body| matches!(b, Body::IncidentOpened { incident } if incident.threat.kind == self.threat);
+        // It may get its name when there is more to see.
+        let opened = |b: &Body| match b {
+            Body::IncidentOpened { incident } | Body::IncidentUpdated { incident } => {
+                incident.threat.kind == self.threat
+            }
+            _ => false,
+        };
         plant.live_until(&log, "an incident", opened);
         // A person's own stop is written whatever the zone: the one command that every kind has.
         let expires = Time::from_secs(1_000_000);
