@@ -26,6 +26,8 @@ pub mod modbus;
 pub mod mtconnect;
 #[cfg(feature = "opcua")]
 pub mod opcua;
+#[cfg(any(feature = "modbus", feature = "mtconnect"))]
+mod seats;
 pub mod served;
 
 pub use client::{ClientError, LinkError};

@@ -3,18 +3,18 @@
 //! Whatever a peer does costs a bounded amount: so many connections, so many bytes at a time, so long without a whole
 //! request, so long to take its replies.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aegis_models::Time;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::rtu;
 use super::server::{Device, Session, Units, Verdict};
+use crate::seats::{Seats, Used};
 use crate::{clock, limits};
 
 /// How a server treats its peers.
@@ -67,7 +67,7 @@ pub async fn serve<D>(
     D: Device + Send + 'static,
 {
     let mut tasks = JoinSet::new();
-    let mut seats = Seats { most: options.connections.max(1), taken: Vec::new(), clock: Arc::default() };
+    let mut seats = Seats::new(options.connections);
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -83,46 +83,6 @@ pub async fn serve<D>(
         }
     }
     tasks.shutdown().await;
-}
-
-/// When a connection was last of use, on a clock that counts requests and arrivals; 0 before its first request.
-struct Used {
-    last: AtomicU64,
-    clock: Arc<AtomicU64>,
-}
-
-impl Used {
-    fn mark(&self) {
-        self.last.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-}
-
-struct Seat {
-    arrived: u64,
-    used: Arc<Used>,
-    task: AbortHandle,
-}
-
-/// IG 4.2: when all connections are taken, the one unused for longest is closed. Those that never asked anything go
-/// first, so that peers which only connect push each other out, and no master at work.
-struct Seats {
-    most: usize,
-    taken: Vec<Seat>,
-    clock: Arc<AtomicU64>,
-}
-
-impl Seats {
-    fn seat(&mut self, spawn: impl FnOnce(Arc<Used>) -> AbortHandle) {
-        self.taken.retain(|s| !s.task.is_finished());
-        if self.taken.len() >= self.most {
-            let key = |s: &Seat| (s.used.last.load(Ordering::Relaxed), s.arrived);
-            let least = (0..self.taken.len()).min_by_key(|i| key(&self.taken[*i]));
-            self.taken.swap_remove(least.expect("at least one is seated")).task.abort();
-        }
-        let used = Arc::new(Used { last: AtomicU64::new(0), clock: Arc::clone(&self.clock) });
-        let arrived = self.clock.fetch_add(1, Ordering::Relaxed) + 1;
-        self.taken.push(Seat { arrived, used: Arc::clone(&used), task: spawn(used) });
-    }
 }
 
 async fn connection<D: Device>(

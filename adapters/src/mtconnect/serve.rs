@@ -6,7 +6,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -24,12 +23,13 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::agent::{Agent, Body, Response};
 use super::feed::{Feed, Next};
 use super::query::{ErrorCode, Refusal};
+use crate::seats::{Seats, Used};
 use crate::{clock, limits};
 
 /// How a server treats its peers.
@@ -107,7 +107,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let mut tasks = JoinSet::new();
-    let mut seats = Seats { most: options.connections.max(1), taken: Vec::new(), clock: Arc::default() };
+    let mut seats = Seats::new(options.connections);
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -132,49 +132,7 @@ pub async fn serve_stream<S>(stream: S, served: Served, options: ServeOptions)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let used = Used { last: AtomicU64::new(0), clock: Arc::default() };
-    connection(stream, served, options, Arc::new(used)).await;
-}
-
-/// When a connection was last of use, on a clock that counts requests, parts and arrivals; 0 before its first request.
-struct Used {
-    last: AtomicU64,
-    clock: Arc<AtomicU64>,
-}
-
-impl Used {
-    fn mark(&self) {
-        self.last.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-}
-
-struct Seat {
-    arrived: u64,
-    used: Arc<Used>,
-    task: AbortHandle,
-}
-
-/// When all connections are taken, the one unused for longest is closed. Those that never asked anything go first, so
-/// that peers which only connect push each other out, and no client at work.
-struct Seats {
-    most: usize,
-    taken: Vec<Seat>,
-    clock: Arc<AtomicU64>,
-}
-
-impl Seats {
-    fn seat(&mut self, spawn: impl FnOnce(Arc<Used>) -> AbortHandle) {
-        self.taken.retain(|s| !s.task.is_finished());
-        if self.taken.len() >= self.most {
-            let key = |s: &Seat| (s.used.last.load(Ordering::Relaxed), s.arrived);
-            if let Some(least) = (0..self.taken.len()).min_by_key(|i| key(&self.taken[*i])) {
-                self.taken.swap_remove(least).task.abort();
-            }
-        }
-        let used = Arc::new(Used { last: AtomicU64::new(0), clock: Arc::clone(&self.clock) });
-        let arrived = self.clock.fetch_add(1, Ordering::Relaxed) + 1;
-        self.taken.push(Seat { arrived, used: Arc::clone(&used), task: spawn(used) });
-    }
+    connection(stream, served, options, Arc::default()).await;
 }
 
 #[derive(Clone)]
