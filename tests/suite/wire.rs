@@ -84,13 +84,42 @@ fn what_a_tier_cannot_show_is_refused() {
     assert!(root().join("scenarios/library/link/cut-during-mitigation.toml").exists());
 }
 
-/// A mill behind its agent alone, as many are: the sentinel only reads, and finds the same.
-#[test]
-fn over_mtconnect_the_sentinel_finds_the_same_incidents() {
+/// The fab with its mills behind their agents alone, as many are.
+fn behind_agents() -> Site {
     let mut site = Site::built_in();
     for machine in &mut site.machines {
         machine.endpoints.retain(|e| machine.kind != "cnc" || e.protocol == Protocol::Mtconnect);
     }
+    site
+}
+
+#[test]
+fn an_agent_whose_buffer_runs_over_costs_values_and_invents_none() {
+    let site = behind_agents();
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("overrun.toml");
+    let link = "[[link]]\ntarget = \"CNC-01\"\nfault = \"overrun\"\nonset = \"15m\"\nduration = \"5m\"\nshare = 0.3\n";
+    let head = "title = \"An agent's buffer runs over\"\nwhy = \"Its disk is slow.\"\nseed = 5\nduration = \"30m\"\n\
+                tier = \"wire\"\nmachines = [\"CNC-01\"]\n";
+    std::fs::write(&path, format!("{head}{link}[[forbid]]\ntarget = \"CNC-01\"\nwrite = true\n"))
+        .expect("written");
+    let scenario = Scenario::read(&path, &site).unwrap_or_else(|e| panic!("{e}"));
+    let outcome = run(&path, &scenario, &site, Tier::Wire, None, None, &|_| {}).expect("it runs");
+    assert!(outcome.passed);
+    for e in &outcome.events {
+        if let Body::IncidentOpened { incident } = &e.body {
+            let kind = incident.threat.kind;
+            assert!(matches!(kind, ThreatKind::SensorFault | ThreatKind::CommunicationLoss), "{incident:?}");
+        }
+    }
+    // Where nothing is kept nothing runs over.
+    let built_in = Scenario::read(&path, &Site::built_in()).expect_err("its first endpoint is no agent");
+    assert!(built_in.to_string().contains("opcua keeps nothing that could run over"), "{built_in}");
+}
+
+#[test]
+fn over_mtconnect_the_sentinel_finds_the_same_incidents() {
+    let site = behind_agents();
     let incidents = |path: &std::path::Path, tier| -> BTreeSet<(String, ThreatKind, String)> {
         let scenario = Scenario::read(path, &site).unwrap_or_else(|e| panic!("{e}"));
         let outcome = run(path, &scenario, &site, tier, None, None, &|_| {}).expect("it runs");

@@ -7,7 +7,8 @@ use aegis_models::{Severity, Threat, ThreatKind, Time, limits};
 
 use crate::monitor::{Monitor, Plan, Symptom, figure};
 
-/// A symptom must last this long before it counts: its companions need time to show.
+/// A symptom must last this long before it counts, and still be seen beyond its limit then: its companions need time
+/// to show, and what noise alone lifts over a limit comes down again sooner.
 const MATURE: Duration = Duration::from_secs(5);
 /// What no signature explains is an anomaly after this long.
 const UNEXPLAINED: Duration = Duration::from_secs(30);
@@ -32,7 +33,7 @@ pub struct Diagnosis {
 /// Explains the present symptoms of a machine.
 pub fn diagnose(plan: &Plan, monitor: &Monitor, now: Time) -> Vec<Diagnosis> {
     let all = monitor.symptoms(plan);
-    let mut open: Vec<&Symptom> = all.iter().filter(|s| now.since(s.since) >= MATURE).collect();
+    let mut open: Vec<&Symptom> = all.iter().filter(|s| s.last.since(s.since) >= MATURE).collect();
     let mut found = sensors(plan, &mut open);
     // A liar takes part in no further reasoning: its residuals are explained, its own values are worth nothing.
     let seen = open.clone();

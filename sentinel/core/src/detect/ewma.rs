@@ -11,9 +11,9 @@ const WEIGHT: f64 = 0.1;
 /// A value counts for at most this many scales, so that one glitch is no drift.
 const CLIP: f64 = 6.0;
 
-/// No limit lies below this: 5.5 standard deviations of the statistic on independent Gaussian values,
+/// No limit lies below this: six standard deviations of the statistic on independent Gaussian values,
 /// sqrt(w / (2 - w)) = 0.229.
-pub const FLOOR: f64 = 1.26;
+pub const FLOOR: f64 = 1.38;
 
 /// Values that come faster than this are averaged first: drift is slow, and neighbours say the same thing [ns].
 pub(super) const BLOCK_NS: u64 = 1_000_000_000;

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Obs;
 
-/// No limit lies below this [scales]: a Gaussian channel at 1 Hz passes it once in seventeen years.
-pub const FLOOR: f64 = 5.5;
+/// No limit lies below this [scales]. A Gaussian channel at 1 Hz passes it once in sixteen years; with a scale learned
+/// from six minutes of it, which may be a tenth too small, still only once in eight months.
+pub const FLOOR: f64 = 6.0;
 
 /// Has no memory.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]

@@ -13,8 +13,8 @@ const SHORT: usize = 15;
 const LONG: usize = 60;
 /// A value counts for at most this many scales.
 const CLIP: f64 = 8.0;
-/// No limit lies below this: 5.5 standard deviations of the difference of two independent means, sqrt(1/15 + 1/60).
-pub const FLOOR: f64 = 1.59;
+/// No limit lies below this: six standard deviations of the difference of two independent means, sqrt(1/15 + 1/60).
+pub const FLOOR: f64 = 1.73;
 
 /// Both windows, the newest value last.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
