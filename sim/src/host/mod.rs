@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::link::{Line, proxy, proxy_datagrams};
-use crate::{STEP, Twin};
+use crate::{STEP, Twin, clock};
 use door::{Door, NoDoor, OpenError, Serving, Setting};
 
 /// The longest that several steps are taken at once to keep the pace [wall time].
@@ -57,6 +57,7 @@ pub struct Host {
     doors: Vec<(MachineIx, Door)>,
     lines: Vec<(MachineIx, Line)>,
     servers: JoinSet<()>,
+    most_late: Duration,
 }
 
 impl Host {
@@ -102,7 +103,7 @@ impl Host {
                 doors.push((ix, door));
             }
         }
-        let mut host = Host { twin, site, doors, lines: all_lines, servers };
+        let mut host = Host { twin, site, doors, lines: all_lines, servers, most_late: Duration::ZERO };
         // Nobody reads a device that has no values yet: the slowest points come once a second.
         for _ in 0..FIRST_STEPS {
             host.step(&mut Vec::new());
@@ -113,6 +114,11 @@ impl Host {
     /// The site with the addresses at which its machines really listen.
     pub fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// How late its latest tick was: more than a [`STEP`] at its pace, and clients have read old values meanwhile.
+    pub fn most_late(&self) -> Duration {
+        self.most_late
     }
 
     /// Runs at `pace` fab seconds a second until `end`, or for ever, or until the future is dropped. `look` sees the twin
@@ -134,7 +140,8 @@ impl Host {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut frames = Vec::new();
         loop {
-            ticks.tick().await;
+            let due = ticks.tick().await;
+            self.most_late = self.most_late.max(clock::now().saturating_duration_since(due));
             for _ in 0..batch {
                 self.step(&mut frames);
                 if end.is_some_and(|end| self.twin.now() >= end) {

@@ -11,8 +11,12 @@ use crate::support::{Served, aegis, stdout_of};
 
 /// Lets a client prove every machine that speaks a protocol. Each has to be named in what it tells.
 fn prove(name: &str, protocol: Protocol) {
-    let twin = Served::start(&[]);
-    let fab = fab_of(&twin.site);
+    prove_at(&Served::start(&[]).site, name, protocol);
+}
+
+/// The same, on the machines of a site that is served already.
+pub(super) fn prove_at(site: &Site, name: &str, protocol: Protocol) {
+    let fab = fab_of(site);
     let mut peer = script(name);
     let mut peer = peer
         .stdin(Stdio::piped())
@@ -26,7 +30,7 @@ fn prove(name: &str, protocol: Protocol) {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{name}: {told}\n{}", String::from_utf8_lossy(&output.stderr));
     let speaks = |m: &&aegis_models::site::MachineEntry| m.endpoints.iter().any(|e| e.protocol == protocol);
-    let names: BTreeSet<&str> = twin.site.machines.iter().filter(speaks).map(|m| m.name.as_str()).collect();
+    let names: BTreeSet<&str> = site.machines.iter().filter(speaks).map(|m| m.name.as_str()).collect();
     assert!(!names.is_empty(), "no machine speaks {protocol}");
     for machine in names {
         assert!(told.contains(machine), "{name} says nothing of {machine}: {told}");
@@ -37,11 +41,13 @@ fn prove(name: &str, protocol: Protocol) {
 fn fab_of(site: &Site) -> serde_json::Value {
     let mut fab: serde_json::Value =
         serde_json::from_str(&stdout_of(&aegis(&["fab", "--json"]))).expect("the fab as JSON");
-    for machine in fab.as_array_mut().expect("a list") {
-        let name = machine["name"].as_str().expect("a name");
-        let listens = site.machines.iter().find(|m| m.name == name).expect("the same fab");
-        machine["endpoints"] = serde_json::to_value(&listens.endpoints).expect("plain data");
-    }
+    fab.as_array_mut().expect("a list").retain_mut(|machine| {
+        let listens = site.machines.iter().find(|m| machine["name"] == m.name.as_str());
+        if let Some(listens) = listens {
+            machine["endpoints"] = serde_json::to_value(&listens.endpoints).expect("plain data");
+        }
+        listens.is_some()
+    });
     fab
 }
 

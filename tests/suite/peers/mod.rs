@@ -3,6 +3,7 @@
 //! A test that needs a foreign package fails without it: it is never left out.
 
 mod clients;
+mod crowd;
 mod lines;
 mod points;
 mod servers;
