@@ -34,6 +34,9 @@ pub struct Scenario {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub machines: Vec<Spanned<String>>,
+    /// How machines that speak several protocols are watched, where it is not over their first.
+    #[serde(rename = "over", default)]
+    pub overs: Vec<Over>,
     /// What goes wrong.
     #[serde(rename = "inject", default)]
     pub injects: Vec<Inject>,
@@ -49,6 +52,17 @@ pub struct Scenario {
     /// What must not.
     #[serde(rename = "forbid", default)]
     pub forbids: Vec<Forbid>,
+}
+
+/// Over which of its protocols a machine is watched.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Over {
+    /// The machine.
+    #[schemars(with = "String")]
+    pub target: Spanned<String>,
+    /// One that it serves.
+    pub protocol: Protocol,
 }
 
 /// A fault.
@@ -124,7 +138,7 @@ pub struct Link {
     /// When it ends, counted from the onset; never when absent.
     #[serde(default)]
     pub duration: Option<Span>,
-    /// The share of frames that it strikes, above 0, at most 1.
+    /// The share of frames (of values, for a status) that it strikes, above 0, at most 1.
     #[serde(default = "all")]
     pub share: f64,
     /// How long frames are held, for delay and jitter.
@@ -276,11 +290,17 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// The part of the site that takes part.
+    /// The part of the site that takes part. Each machine's first endpoint is the one over which it is watched.
     pub fn part_of(&self, site: &Site) -> Site {
         let mut part = site.clone();
         if !self.machines.is_empty() {
             part.machines.retain(|m| self.machines.iter().any(|n| n.get_ref() == &m.name));
+        }
+        for over in &self.overs {
+            let machine = part.machines.iter_mut().find(|m| &m.name == over.target.get_ref());
+            if let Some(machine) = machine {
+                machine.endpoints.sort_by_key(|e| e.protocol != over.protocol);
+            }
         }
         part
     }
@@ -297,14 +317,15 @@ impl Scenario {
             return Some(format!("it needs tier {:?}", self.tier).to_lowercase());
         }
         // Its library owns its sockets: there are no frames to strike but real ones.
+        let part = self.part_of(site);
         let sockets = |l: &&Link| {
-            let first = site.find(l.target.get_ref()).and_then(|m| site.machine(m).endpoints.first());
+            let first = part.find(l.target.get_ref()).and_then(|m| part.machine(m).endpoints.first());
             first.is_some_and(|e| e.protocol == Protocol::Opcua)
         };
         let l = self.links.iter().filter(|l| tier == Tier::Wire && l.fault.needs_frames()).find(sockets)?;
         let (fault, target) = (l.fault.name(), l.target.get_ref());
         Some(format!(
-            "{fault} on the link of {target}: OPC UA has frames at tier live only; cut would be right"
+            "{fault} on the link of {target}: OPC UA has frames at tier live only; cut, half_open or status would be right"
         ))
     }
 
@@ -316,6 +337,9 @@ impl Scenario {
             known_machine(name, site)?;
         }
         let part = self.part_of(site);
+        for over in &self.overs {
+            check_over(over, &part)?;
+        }
         for inject in &self.injects {
             self.check_inject(inject, &part)?;
         }
@@ -454,6 +478,20 @@ impl Scenario {
     }
 }
 
+fn check_over(over: &Over, site: &Site) -> Result<(), Problem> {
+    known_machine(&over.target, site)?;
+    let name = over.target.get_ref();
+    let served: Vec<String> = site
+        .find(name)
+        .map(|m| site.machine(m).endpoints.iter().map(|e| e.protocol.to_string()).collect())
+        .unwrap_or_default();
+    if served.contains(&over.protocol.to_string()) {
+        return Ok(());
+    }
+    let problem = format!("{name} does not speak {}: it speaks {}", over.protocol, served.join(", "));
+    Err((Some(over.target.span().start), problem))
+}
+
 fn known_machine(name: &Spanned<String>, site: &Site) -> Result<String, Problem> {
     match site.find(name.get_ref()) {
         Some(ix) => Ok(site.machine(ix).kind.clone()),
@@ -515,6 +553,11 @@ mod tests {
                 "[[link]]\ntarget = \"FFU-03\"\nonset = \"1m\"\nfault = \"los\"\n".to_owned(),
                 "8: unknown variant `los`",
                 "\"loss\"?",
+            ),
+            (
+                "[[over]]\ntarget = \"FFU-03\"\nprotocol = \"hsms\"\n".to_owned(),
+                "6: FFU-03 does not speak hsms: it speaks modbus-tcp",
+                "",
             ),
             (
                 "[[link]]\ntarget = \"FFU-03\"\nonset = \"1m\"\nfault = \"delay\"\n".to_owned(),

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ use crate::score::score;
 
 /// A child has to say its first word within this time.
 const FIRST_WORD: Duration = Duration::from_secs(30);
+
+/// A child that has said its last word is looked at again after this time.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A program that ends with this process.
 struct Program {
@@ -49,15 +52,26 @@ impl Program {
         Ok(Program { child, lines })
     }
 
-    /// Closes its input, which asks it to end, and waits a while before it is made to.
-    fn end(mut self, patience: Duration) -> Vec<String> {
+    /// Whether it has ended by itself.
+    fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        self.child.try_wait().context("a child that cannot be asked")
+    }
+
+    /// Closes its input, which asks it to end, and waits a while: gives what it still told, and how it ended.
+    fn end(mut self, patience: Duration) -> anyhow::Result<(Vec<String>, ExitStatus)> {
         drop(self.child.stdin.take());
         // The reader thread ends with the child's output, and the channel with it.
         let mut rest = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(patience) {
             rest.push(line);
         }
-        rest
+        for _ in 0..patience.as_millis() / LOOK_AGAIN.as_millis() {
+            if let Some(status) = self.ended()? {
+                return Ok((rest, status));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        bail!("a child does not end though its input has")
     }
 }
 
@@ -128,16 +142,25 @@ fn watch(
     let config = dir.join("sentinel.toml");
     std::fs::write(&config, sentinel_config(served, pace, "state"))?;
     let config = config.to_str().context("the path is not UTF-8")?;
-    let sentinel = Program::start(&["sentinel", "--config", config, "--json", "--until-stdin-closes"])?;
+    let mut sentinel = Program::start(&["sentinel", "--config", config, "--json", "--until-stdin-closes"])?;
     // The twin ends by itself when the scenario does; twice the time is more than it can need.
     let limit = Duration::from_secs_f64(2.0 * scenario.duration.secs_f64() / pace + 60.0);
     let mut truth = Vec::new();
     while let Ok(line) = twin.lines.recv_timeout(limit) {
         truth.push(line);
     }
-    let told = sentinel.end(Duration::from_secs(10));
+    // Whoever is not there to the end has watched nothing: no scenario is met by that.
+    if let Some(status) = sentinel.ended()? {
+        bail!("aegis sentinel ended before the scenario did: {status}");
+    }
+    for (name, (lines, status)) in
+        [("serve", twin.end(Duration::from_secs(10))?), ("sentinel", sentinel.end(Duration::from_secs(10))?)]
+    {
+        ensure!(status.success(), "aegis {name} failed: {status}");
+        truth.extend(lines);
+    }
     let mut events: Vec<Event> = Vec::new();
-    for line in truth.iter().chain(&told) {
+    for line in &truth {
         events.push(serde_json::from_str(line).with_context(|| line.clone())?);
     }
     // The link is lost when the twin ends: that belongs to the end of the run, not to the scenario.

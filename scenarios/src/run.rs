@@ -104,7 +104,7 @@ pub fn run(
         }
     };
     if tier == Tier::Wire {
-        wire::live(&mut world, scenario, &part, Seed(seed), steps, &mut look)?;
+        wire::live(&mut world, &part, Seed(seed), steps, &mut look)?;
     } else {
         for n in 0..steps {
             world.step()?;

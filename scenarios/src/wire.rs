@@ -27,9 +27,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use crate::file::Scenario;
 use crate::run::RunError;
-use crate::world::{World, lines};
+use crate::world::World;
 
 /// How long before each tick the machines move, so that a tick's readings are of that tick.
 const LEAD: Duration = Duration::from_millis(1);
@@ -104,7 +103,6 @@ impl Wires for Memory {
 /// Lets a world live for so many steps. `look` sees it after each.
 pub fn live(
     world: &mut World,
-    scenario: &Scenario,
     site: &Site,
     seed: Seed,
     steps: u64,
@@ -116,7 +114,7 @@ pub fn live(
         .build()
         .map_err(RunError::Runtime)?;
     runtime.block_on(async {
-        let mut tier = Tier::open(world, scenario, site, seed)?;
+        let mut tier = Tier::open(world, site, seed)?;
         for n in 0..steps {
             tier.step(world).await?;
             look(world, n);
@@ -133,12 +131,11 @@ struct Tier {
 }
 
 impl Tier {
-    fn open(world: &World, scenario: &Scenario, site: &Site, seed: Seed) -> Result<Tier, RunError> {
+    fn open(world: &World, site: &Site, seed: Seed) -> Result<Tier, RunError> {
         let clock = Clock::start(Time::ZERO, 1.0);
         let (to_core, from_links) = mpsc::channel(1_024);
         let mut machines = BTreeMap::new();
         let setting = Setting::virtual_time();
-        let mut lines = lines(scenario, site, seed, 1.0);
         let mut starting = Vec::new();
         let mut ways = Vec::new();
         for (i, entry) in site.machines.iter().enumerate() {
@@ -152,7 +149,7 @@ impl Tier {
                 continue;
             };
             let clean = || Line::new(&entry.name, endpoint.protocol, vec![], seed, 1.0);
-            let line = lines.remove(&machine).unwrap_or_else(clean);
+            let line = world.line(machine).cloned().unwrap_or_else(clean);
             let door = Arc::new(door);
             let (inner, ferrying) = (Arc::clone(&door), Mutex::default());
             let reached = Machine { door: inner, line: line.clone(), ferrying };
@@ -190,7 +187,7 @@ impl Tier {
         let mut bound = Vec::new();
         for way in &self.ways {
             if let Way::Wire { line, door, .. } = way
-                && line.advance(now)
+                && line.overruns()
             {
                 door.run_over();
             }
@@ -226,16 +223,16 @@ impl Tier {
         for (i, way) in self.ways.iter_mut().enumerate() {
             let machine = MachineIx(i as u16);
             if let Way::Bound { up } = way {
-                let stands = !world.cut(machine, now);
-                if stands != *up {
-                    *up = stands;
-                    let detail = if stands { "" } else { "the link is cut" }.to_owned();
-                    inputs.push((machine, Input::Link { machine, up: stands, detail }));
+                let lost = world.lost(machine, now);
+                if lost.is_none() != *up {
+                    *up = lost.is_none();
+                    let detail = lost.unwrap_or_default().to_owned();
+                    inputs.push((machine, Input::Link { machine, up: *up, detail }));
                 }
             }
         }
         for frame in bound {
-            if matches!(self.ways[usize::from(frame.machine.0)], Way::Bound { up: true }) {
+            if world.passes(frame.machine) {
                 inputs.push((frame.machine, Input::Frame(frame)));
             }
         }

@@ -14,7 +14,7 @@ use aegis_sentinel::approval::Answer;
 use aegis_sentinel::{
     Agent, AgentConfig, Input, MachineConfig, Output, Policy, SigningKey, Stop, WriteOutcome,
 };
-use aegis_sim::link::{Line, LinkFault};
+use aegis_sim::link::{Line, LinkFault, LinkKind};
 use aegis_sim::record::{BadRecording, Recorder};
 use aegis_sim::{BadTwin, FaultPlan, Layer, SensorFault, Twin, TwinOptions};
 
@@ -22,6 +22,9 @@ use crate::file::{Deed, Inject, Link, Operator, Scenario};
 
 /// A crew reaches a machine this long after its maintenance was approved, and renews what wears.
 const CREW: Duration = Duration::from_secs(180);
+
+/// How long the sentinel waits for a machine whose link has no frames: what a configuration that does not say gives it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The harness signs for its operators with this key. A real sentinel trusts the hub's.
 pub fn operator_key() -> SigningKey {
@@ -40,6 +43,8 @@ pub struct World {
     stop_serial: u64,
     order: u64,
     orders: Vec<Command>,
+    /// The wires of machines whose links have faults.
+    lines: BTreeMap<MachineIx, Line>,
     /// Links that the sentinel has been told are down, at tier `points`.
     down: Vec<MachineIx>,
     /// All that has been told so far, in order.
@@ -179,6 +184,7 @@ impl World {
             .collect();
         Ok(World {
             twin: twin_for(scenario, &site, seed)?,
+            lines: lines(scenario, &site, seed, 1.0),
             agent: agent_for(&site, Time::ZERO),
             site,
             scenario: scenario.clone(),
@@ -199,7 +205,7 @@ impl World {
         let now = self.advance(&mut frames)?;
         self.tell_links(now)?;
         for frame in frames {
-            if !self.down.contains(&frame.machine) {
+            if self.passes(frame.machine) {
                 self.hear(now, frame)?;
                 self.carry_out(now)?;
             }
@@ -212,27 +218,41 @@ impl World {
     fn tell_links(&mut self, now: Time) -> Result<(), BadRecording> {
         for i in 0..self.site.machines.len() {
             let machine = MachineIx(i as u16);
-            let (cut, was) = (self.cut(machine, now), self.down.contains(&machine));
-            if cut != was {
+            let (lost, was) = (self.lost(machine, now), self.down.contains(&machine));
+            if lost.is_some() != was {
                 self.down.retain(|m| *m != machine);
-                let detail = if cut {
+                if lost.is_some() {
                     self.down.push(machine);
-                    "the link is cut"
-                } else {
-                    ""
-                };
-                self.say(now, Input::Link { machine, up: !cut, detail: detail.to_owned() })?;
+                }
+                let detail = lost.unwrap_or_default().to_owned();
+                self.say(now, Input::Link { machine, up: lost.is_none(), detail })?;
                 self.carry_out(now)?;
             }
         }
         Ok(())
     }
 
-    /// Whether nothing passes a machine's link, by a fault that is more than a matter of frames.
-    pub fn cut(&self, machine: MachineIx, now: Time) -> bool {
+    /// Why a link without frames does not stand, as the sentinel would find out: of a cut it is told, and where all
+    /// vanishes its own time-out tells it.
+    pub fn lost(&self, machine: MachineIx, now: Time) -> Option<&'static str> {
         let name = &self.site.machine(machine).name;
-        let mine = |l: &&Link| l.target.get_ref() == name && !l.fault.needs_frames();
-        self.scenario.links.iter().filter(mine).any(|l| link_fault(l).active(now))
+        let mine = |l: &&Link| l.target.get_ref() == name;
+        let mut at_work = self.scenario.links.iter().filter(mine).map(link_fault).filter(|l| l.active(now));
+        at_work.find_map(|l| match l.kind {
+            LinkKind::Cut => Some("the link is cut"),
+            LinkKind::HalfOpen if now >= l.onset.after(PATIENCE) => Some("nothing has come in time"),
+            _ => None,
+        })
+    }
+
+    /// Whether values pass a machine's link that has no frames.
+    pub fn passes(&self, machine: MachineIx) -> bool {
+        self.lines.get(&machine).is_none_or(|line| !line.is_dead())
+    }
+
+    /// The wire of a machine, if something goes wrong there.
+    pub fn line(&self, machine: MachineIx) -> Option<&Line> {
+        self.lines.get(&machine)
     }
 
     /// Moves the machines by one base step. What their instruments show is not yet the sentinel's.
@@ -241,7 +261,14 @@ impl World {
         for event in self.twin.take_truth() {
             self.tell(event)?;
         }
-        Ok(self.twin.now())
+        let now = self.twin.now();
+        self.lines.values().for_each(|line| line.advance(now));
+        for frame in frames {
+            if let Some(line) = self.lines.get(&frame.machine) {
+                line.blemish(frame);
+            }
+        }
+        Ok(now)
     }
 
     /// Gives the sentinel a machine's values.

@@ -64,6 +64,8 @@ pub struct Monitor {
     /// The same, smoothed over about ten values: what severity and effects are read from.
     pub smooth: Vec<Option<f64>>,
     last_good: Vec<Option<Time>>,
+    /// Points whose last value was bad: what they hold now nobody knows.
+    in_doubt: Vec<bool>,
     /// When the last frame came.
     pub last_frame: Option<Time>,
     /// When the last frame with a good value came.
@@ -226,6 +228,7 @@ impl Monitor {
             latest: vec![None; n],
             smooth: vec![None; n],
             last_good: vec![None; n],
+            in_doubt: vec![false; plan.profile.points.len()],
             ..Monitor::default()
         }
     }
@@ -237,12 +240,23 @@ impl Monitor {
             && self.latest.len() == n
             && self.smooth.len() == n
             && self.last_good.len() == n
+            && self.in_doubt.len() == plan.profile.points.len()
     }
 
     /// Takes a machine's values; the channels in which a claim began are pushed to `raised`.
     pub fn observe(&mut self, plan: &Plan, frame: &Frame, raised: &mut Vec<usize>) {
         let now = frame.time;
         self.last_frame = Some(now);
+        let regime_was_in_doubt = plan.regime_point.is_some_and(|p| self.in_doubt[usize::from(p.0)]);
+        for s in &frame.samples {
+            if let Some(in_doubt) = self.in_doubt.get_mut(usize::from(s.point.0)) {
+                *in_doubt = s.quality == Quality::Bad || !s.value.is_finite();
+            }
+        }
+        if regime_was_in_doubt && !self.regime_in_doubt(plan) {
+            // Whatever it did meanwhile, it may just have begun to do what it says now.
+            self.changed = Some(now);
+        }
         self.take_regime(plan, frame);
         self.take_setpoints(plan, frame);
         // A machine that was told to stop is not a machine that fails: only its instruments are still looked at.
@@ -253,6 +267,7 @@ impl Monitor {
         });
         let settling = stopped
             || self.regime_point_unknown(plan)
+            || self.regime_in_doubt(plan)
             || self.changed.is_some_and(|t| now.since(t) < plan.settle);
         let regime = self.regime.unwrap_or(0);
         for s in &frame.samples {
@@ -358,6 +373,11 @@ impl Monitor {
         plan.regime_point.is_some() && (self.regime.is_none() || self.unknown_regime)
     }
 
+    /// A value is held against what is normal for what the machine is doing: while that is in doubt, so is this.
+    fn regime_in_doubt(&self, plan: &Plan) -> bool {
+        plan.regime_point.is_some_and(|p| self.in_doubt[usize::from(p.0)])
+    }
+
     fn take_regime(&mut self, plan: &Plan, frame: &Frame) {
         let Some(point) = plan.regime_point else { return };
         let Some(s) = frame.samples.iter().find(|s| s.point == point && s.quality == Quality::Good) else {
@@ -397,7 +417,10 @@ impl Monitor {
                 continue;
             }
             let i = plan.profile.points.len() + k;
-            let value = law.value(&self.latest);
+            // A law over values of different moments says nothing.
+            let value = law
+                .value(&self.latest)
+                .filter(|_| !law.inputs().iter().any(|p| self.in_doubt[usize::from(p.0)]));
             self.latest[i] = value;
             let Some(x) = value else { continue };
             self.take(i, x);

@@ -49,20 +49,20 @@ struct EquipmentEntry {
     /// The Modbus unit identifier, the HSMS device identifier, or the BACnet device instance.
     unit: Option<Spanned<u32>>,
     /// Its name where the protocol names devices (MTConnect); the machine's own when absent.
-    device: Option<String>,
+    device: Option<Spanned<String>>,
     /// How OPC UA messages are protected: none, sign, or sign_and_encrypt.
-    security: Option<Security>,
+    security: Option<Spanned<Security>>,
     /// Folder of certificates and trust list, for a protected link; relative to this file.
-    pki: Option<PathBuf>,
+    pki: Option<Spanned<PathBuf>>,
     /// Who the sentinel says it is, where the protocol asks.
-    user: Option<String>,
+    user: Option<Spanned<String>>,
     /// A file with that user's password in its first line; relative to this file.
     password_file: Option<PathBuf>,
     /// How a serial port is set: baud, data bits, parity, stop bits.
     serial: Option<Spanned<String>>,
     /// How long an answer may take.
     #[serde(default = "two_seconds")]
-    timeout: Span,
+    timeout: Spanned<Span>,
 }
 
 fn one() -> f64 {
@@ -82,8 +82,8 @@ pub enum Security {
     SignAndEncrypt,
 }
 
-fn two_seconds() -> Span {
-    Span::secs(2)
+fn two_seconds() -> Spanned<Span> {
+    Spanned::new(0..0, Span::secs(2))
 }
 
 /// What the code reads.
@@ -215,27 +215,15 @@ fn equipment_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) ->
             at(unit.span().start)
         );
     }
-    let login = match (&e.user, &e.password_file) {
-        (None, None) => None,
-        (Some(user), Some(file)) => {
-            let path = dir.join(file);
-            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            Some((user.clone(), text.lines().next().unwrap_or_default().to_owned()))
-        }
-        _ => bail!("{}: {own}: user and password_file go together", at(e.name.span().start)),
-    };
-    if let Some(serial) = &e.serial {
-        ensure!(
-            protocol == Protocol::ModbusRtu,
-            "{}: serial says how a port is set: it goes with modbus-rtu",
-            at(serial.span().start)
-        );
-        #[cfg(feature = "modbus")]
-        if let Err(why) = serial.get_ref().parse::<aegis_adapters::modbus::SerialSettings>() {
-            bail!("{}: serial = {why}", at(serial.span().start));
-        }
+    check_fields(e, protocol, at)?;
+    let login = login_of(e, dir, at)?;
+    #[cfg(feature = "modbus")]
+    if let Some(serial) = &e.serial
+        && let Err(why) = serial.get_ref().parse::<aegis_adapters::modbus::SerialSettings>()
+    {
+        bail!("{}: serial = {why}", at(serial.span().start));
     }
-    let security = e.security.unwrap_or_default();
+    let security = e.security.as_ref().map_or(Security::None, |s| *s.get_ref());
     ensure!(
         security == Security::None || e.pki.is_some(),
         "{}: {own}: a protected link needs pki, a folder for its certificates",
@@ -246,19 +234,62 @@ fn equipment_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) ->
         "{}: {own}: a password travels over a protected link only: say security",
         at(e.name.span().start)
     );
+    let (timeout, least) = (e.timeout.get_ref().0, Duration::from_millis(10));
+    ensure!(
+        timeout >= least,
+        "{}: timeout = {}: at least 10ms would be right",
+        at(e.timeout.span().start),
+        e.timeout.get_ref()
+    );
     Ok(Equipment {
         name: own.clone(),
         profile,
         protocol,
         address: address_of(e, protocol, at)?,
         unit: e.unit.as_ref().map(|u| *u.get_ref()),
-        device: e.device.clone().unwrap_or_else(|| own.clone()),
+        device: e.device.as_ref().map_or_else(|| own.clone(), |d| d.get_ref().clone()),
         security,
-        pki: e.pki.as_ref().map(|p| dir.join(p)),
+        pki: e.pki.as_ref().map(|p| dir.join(p.get_ref())),
         login,
         serial: e.serial.as_ref().map_or_else(|| "19200 8E1".to_owned(), |s| s.get_ref().clone()),
-        timeout: e.timeout.0.max(Duration::from_millis(10)),
+        timeout,
     })
+}
+
+/// A field that its protocol has no use for is a misunderstanding: whoever asks for encryption must not get none.
+fn check_fields(e: &EquipmentEntry, protocol: Protocol, at: &dyn Fn(usize) -> String) -> anyhow::Result<()> {
+    let start = |span: std::ops::Range<usize>| span.start;
+    for (field, given, goes_with) in [
+        ("serial", e.serial.as_ref().map(|f| start(f.span())), Protocol::ModbusRtu),
+        ("device", e.device.as_ref().map(|f| start(f.span())), Protocol::Mtconnect),
+        ("security", e.security.as_ref().map(|f| start(f.span())), Protocol::Opcua),
+        ("pki", e.pki.as_ref().map(|f| start(f.span())), Protocol::Opcua),
+        ("user", e.user.as_ref().map(|f| start(f.span())), Protocol::Opcua),
+    ] {
+        if let Some(place) = given.filter(|_| protocol != goes_with) {
+            bail!("{}: {field} goes with {goes_with}: {protocol} has none", at(place));
+        }
+    }
+    Ok(())
+}
+
+/// User and password, where they are given.
+fn login_of(
+    e: &EquipmentEntry,
+    dir: &Path,
+    at: &dyn Fn(usize) -> String,
+) -> anyhow::Result<Option<(String, String)>> {
+    match (&e.user, &e.password_file) {
+        (None, None) => Ok(None),
+        (Some(user), Some(file)) => {
+            let path = dir.join(file);
+            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let password = text.lines().next().unwrap_or_default();
+            ensure!(!password.is_empty(), "{}: the first line is the password: it is empty", path.display());
+            Ok(Some((user.get_ref().clone(), password.to_owned())))
+        }
+        _ => bail!("{}: {}: user and password_file go together", at(e.name.span().start), e.name.get_ref()),
+    }
 }
 
 impl Equipment {
@@ -327,7 +358,9 @@ fn address_of(
 ) -> anyhow::Result<String> {
     let text = e.address.get_ref();
     let valid = protocol == Protocol::ModbusRtu
-        || text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        || text
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0));
     ensure!(valid, "{}: address {text:?}: host:port would be right", at(e.address.span().start));
     Ok(text.clone())
 }
@@ -338,6 +371,9 @@ mod tests {
 
     const GOOD: &str = "agent = \"a\"\nstate_dir = \"s\"\n[[equipment]]\nname = \"FFU-01\"\nkind = \"ffu\"\n\
         protocol = \"modbus-tcp\"\naddress = \"127.0.0.1:5021\"\n";
+
+    const MODBUS: &str = "kind = \"ffu\"\nprotocol = \"modbus-tcp\"\naddress = \"127.0.0.1:5021\"\n";
+    const OPCUA: &str = "kind = \"cnc\"\nprotocol = \"opcua\"\naddress = \"127.0.0.1:4841\"\n";
 
     fn told(text: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
@@ -374,17 +410,26 @@ mod tests {
                 "5021\"\nunit = 300",
                 "sentinel.toml:8: unit = 300: 0 to 255 would be right for modbus-tcp",
             ),
-            ("5021\"", "5021\"\nserial = \"9600 8N1\"", "sentinel.toml:8: serial says how a port is set"),
+            ("5021\"", "5021\"\nserial = \"9600 8N1\"", "sentinel.toml:8: serial goes with modbus-rtu"),
+            ("5021\"", "5021\"\ntimeout = \"0s\"", "sentinel.toml:8: timeout = 0s: at least 10ms"),
+            ("5021\"", "0\"", "sentinel.toml:7: address"),
             (
                 "modbus-tcp\"",
                 "modbus-rtu\"\nserial = \"fast\"",
                 "sentinel.toml:7: serial = \"fast\": baud rate, data bits, parity and stop bits would be right",
             ),
-            ("5021\"", "5021\"\nuser = \"Ada\"", "user and password_file go together"),
-            ("5021\"", "5021\"\nsecurity = \"sign\"", "a protected link needs pki"),
+            (
+                "5021\"",
+                "5021\"\nuser = \"Ada\"",
+                "sentinel.toml:8: user goes with opcua: modbus-tcp has none",
+            ),
+            ("5021\"", "5021\"\nsecurity = \"sign\"", "sentinel.toml:8: security goes with opcua"),
+            (MODBUS, OPCUA, ""),
+            (MODBUS, &format!("{OPCUA}user = \"Ada\"\n"), "user and password_file go together"),
+            (MODBUS, &format!("{OPCUA}security = \"sign\"\n"), "a protected link needs pki"),
         ] {
             let told = told(&GOOD.replacen(from, to, 1));
-            assert!(told.contains(what), "{told}");
+            assert!(told.contains(what) && told.is_empty() == what.is_empty(), "{told}");
         }
     }
 }

@@ -166,11 +166,15 @@ impl Host {
         }
         self.twin.step(frames);
         for (machine, line) in &self.lines {
-            if line.advance(self.twin.now()) {
+            line.advance(self.twin.now());
+            if line.overruns() {
                 self.doors.iter().filter(|(m, _)| m == machine).for_each(|(_, door)| door.run_over());
             }
         }
-        for frame in frames.drain(..) {
+        for mut frame in frames.drain(..) {
+            if let Some((_, line)) = self.lines.iter().find(|(m, _)| *m == frame.machine) {
+                line.blemish(&mut frame);
+            }
             for (_, door) in self.doors.iter().filter(|(m, _)| *m == frame.machine) {
                 door.served().publish(&frame);
             }

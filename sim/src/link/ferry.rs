@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::line::Line;
 use super::plan::Toward;
-use super::way::Way;
+use super::way::{Travel, Way};
 
 /// One end of a ferry: the socket on which a side's datagrams come and go, and the address behind which it is.
 pub struct Shore<D> {
@@ -46,7 +46,7 @@ pub async fn ferry(mut sentinel: Shore<impl Datagrams>, mut device: Shore<impl D
                     if let Some(answer) = verdict.answer {
                         let _ = send(&mut sentinel.socket, &answer, sentinel.to).await;
                     }
-                    put(&mut there, verdict.arrives, verdict.overtaken);
+                    put(&mut there, verdict.arrives);
                 }
                 Ok(_) => {}
                 Err(_) => sleep(limits::ACCEPT_PAUSE).await,
@@ -54,7 +54,7 @@ pub async fn ferry(mut sentinel: Shore<impl Datagrams>, mut device: Shore<impl D
             came = recv(&mut device.socket, &mut said) => match came {
                 Ok((_, n)) if !line.vanishes() => {
                     let verdict = line.verdict(Toward::Sentinel, &said[..n]);
-                    put(&mut back, verdict.arrives, verdict.overtaken);
+                    put(&mut back, verdict.arrives);
                 }
                 Ok(_) => {}
                 Err(_) => sleep(limits::ACCEPT_PAUSE).await,
@@ -63,10 +63,10 @@ pub async fn ferry(mut sentinel: Shore<impl Datagrams>, mut device: Shore<impl D
     }
 }
 
-fn put(way: &mut Way, arrives: Vec<(std::time::Duration, Vec<u8>)>, overtaken: bool) {
-    for (after, bytes) in arrives {
+fn put(way: &mut Way, arrives: Vec<(Vec<u8>, Travel)>) {
+    for (bytes, travel) in arrives {
         if !way.is_full() {
-            way.send_on(after, bytes, overtaken);
+            way.send_on(bytes, travel);
         }
     }
 }

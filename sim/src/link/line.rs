@@ -3,10 +3,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aegis_models::{Protocol, Rng, Seed, Time};
+use aegis_models::{Frame, Protocol, Quality, Rng, Seed, Time};
 use tokio::sync::watch;
 
 use super::plan::{LinkFault, LinkKind, Toward};
+use super::way::Travel;
+
+/// How long an overtaken frame waits for the one that overtakes it [fab time].
+const OVERTAKEN: Duration = Duration::from_millis(500);
+/// How far behind a frame its copy comes [fab time].
+const DOUBLED: Duration = Duration::from_millis(100);
 
 /// One machine's wire. A handle: clones are the same wire.
 #[derive(Clone)]
@@ -29,10 +35,8 @@ struct State {
 /// What becomes of a frame.
 #[derive(Debug, Default, PartialEq)]
 pub struct Verdict {
-    /// What arrives, each after that time [of the runtime's clock].
-    pub arrives: Vec<(Duration, Vec<u8>)>,
-    /// It comes after the frame behind it.
-    pub overtaken: bool,
+    /// What arrives, and how.
+    pub arrives: Vec<(Vec<u8>, Travel)>,
     /// What the device is made to answer instead.
     pub answer: Option<Vec<u8>>,
 }
@@ -49,15 +53,33 @@ impl Line {
         line
     }
 
-    /// Fab time has come so far. Says whether what the device kept for its readers is gone now.
-    pub fn advance(&self, now: Time) -> bool {
+    /// Fab time has come so far.
+    pub fn advance(&self, now: Time) {
         let mut state = self.state();
         state.now = now;
         let cut = state.active(LinkKind::Cut, None).is_some();
-        let overrun = state.strikes(LinkKind::Overrun, Toward::Sentinel).is_some();
         drop(state);
         self.cut.send_if_modified(|c| std::mem::replace(c, cut) != cut);
-        overrun
+    }
+
+    /// Whether what the device kept for its readers is gone now. To be asked once a step.
+    pub fn overruns(&self) -> bool {
+        self.state().strikes(LinkKind::Overrun, Toward::Sentinel).is_some()
+    }
+
+    /// What the server makes of a machine's values before anybody reads them.
+    pub fn blemish(&self, frame: &mut Frame) {
+        let mut state = self.state();
+        for sample in &mut frame.samples {
+            if state.strikes(LinkKind::Status, Toward::Sentinel).is_some() {
+                sample.quality = Quality::Bad;
+            }
+        }
+    }
+
+    /// The protocol that is spoken over it.
+    pub fn protocol(&self) -> Protocol {
+        self.state().protocol
     }
 
     /// Whether a connection can be made now: refused when not. Where bytes vanish, an attempt never ends.
@@ -80,6 +102,11 @@ impl Line {
         let state = self.state();
         let cut = state.protocol == Protocol::Bacnet && state.active(LinkKind::Cut, None).is_some();
         cut || state.active(LinkKind::HalfOpen, None).is_some()
+    }
+
+    /// Whether nothing passes at all.
+    pub fn is_dead(&self) -> bool {
+        *self.cut.borrow() || self.vanishes()
     }
 
     /// What becomes of a frame.
@@ -110,17 +137,21 @@ impl Line {
         if let Some(f) = state.strikes(LinkKind::Jitter, toward) {
             hold += f.delay.mul_f64(state.rng[rng].uniform());
         }
-        if let Some(f) = state.strikes(LinkKind::SlowReader, toward) {
-            hold += Duration::from_secs_f64(bytes.len() as f64 / f.rate.max(0.001));
-        }
-        let hold = hold.div_f64(self.pace);
+        let slow = state.strikes(LinkKind::SlowReader, toward);
+        let reading = slow.map_or(0.0, |f| bytes.len() as f64 / f.rate.max(0.001));
         let twice = state.strikes(LinkKind::Duplicate, toward).is_some();
         let overtaken = state.strikes(LinkKind::Reorder, toward).is_some();
-        let mut arrives = vec![(hold, bytes)];
+        let travel = Travel {
+            hold: hold.div_f64(self.pace),
+            reading: Duration::from_secs_f64(reading / self.pace),
+            overtaken: overtaken.then(|| OVERTAKEN.div_f64(self.pace)),
+        };
+        let mut arrives = vec![(bytes, travel)];
         if twice {
-            arrives.push(arrives[0].clone());
+            let later = Travel { hold: (hold + DOUBLED).div_f64(self.pace), ..travel };
+            arrives.push((arrives[0].0.clone(), later));
         }
-        Verdict { arrives, overtaken, ..Verdict::default() }
+        Verdict { arrives, answer: None }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -206,7 +237,7 @@ mod tests {
         for now in [0, 9, 20, 100] {
             line.advance(Time::from_secs(now));
             let verdict = line.verdict(Toward::Device, b"frame");
-            assert_eq!(verdict.arrives, [(Duration::ZERO, b"frame".to_vec())]);
+            assert_eq!(verdict.arrives, [(b"frame".to_vec(), Travel::default())]);
         }
     }
 
@@ -220,12 +251,13 @@ mod tests {
         let (to_device, to_sentinel) = (Toward::Device, Toward::Sentinel);
         assert_eq!(struck(LinkKind::Loss, to_device), Verdict::default());
         assert_eq!(struck(LinkKind::Duplicate, to_device).arrives.len(), 2);
-        assert!(struck(LinkKind::Reorder, to_device).overtaken);
-        assert_eq!(struck(LinkKind::Delay, to_device).arrives[0].0, Duration::from_millis(300));
-        assert!(struck(LinkKind::Jitter, to_device).arrives[0].0 < Duration::from_millis(300));
-        assert_eq!(struck(LinkKind::SlowReader, to_device).arrives[0].0, Duration::from_millis(1_200));
-        assert!(struck(LinkKind::Truncate, to_device).arrives[0].1.len() < 12);
-        let corrupt = &struck(LinkKind::Corrupt, to_sentinel).arrives[0].1;
+        let travel = |kind| struck(kind, to_device).arrives[0].1;
+        assert_eq!(travel(LinkKind::Reorder).overtaken, Some(OVERTAKEN));
+        assert_eq!(travel(LinkKind::Delay).hold, Duration::from_millis(300));
+        assert!(travel(LinkKind::Jitter).hold < Duration::from_millis(300));
+        assert_eq!(travel(LinkKind::SlowReader).reading, Duration::from_millis(1_200));
+        assert!(struck(LinkKind::Truncate, to_device).arrives[0].0.len() < 12);
+        let corrupt = &struck(LinkKind::Corrupt, to_sentinel).arrives[0].0;
         let others = corrupt.iter().zip(b"0123456789ab").filter(|(a, b)| a != b).count();
         assert_eq!((corrupt.len(), others), (12, 1));
         let answer = struck(LinkKind::Busy, to_device).answer.unwrap();

@@ -5,6 +5,7 @@
 //! over it, and [`ferry`] the datagrams between two sides, whether the ends are sockets or memory.
 
 mod ferry;
+mod frames;
 mod line;
 mod plan;
 mod proxy;

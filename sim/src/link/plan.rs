@@ -15,7 +15,7 @@ pub struct LinkFault {
     pub onset: Time,
     /// When it ends, counted from the onset; none for never.
     pub duration: Option<Duration>,
-    /// The share of frames that it strikes, 0 to 1.
+    /// The share of frames (of values, for a status) that it strikes, 0 to 1.
     pub share: f64,
     /// How long frames are held, for delay and jitter [fab time].
     pub delay: Duration,
@@ -56,7 +56,7 @@ pub enum LinkKind {
     Jitter,
     /// Frames vanish, as a gateway drops them.
     Loss,
-    /// Frames come twice.
+    /// Frames come twice: the copy a moment later, as over a loop.
     Duplicate,
     /// Frames come after the one behind them.
     Reorder,
@@ -71,11 +71,13 @@ pub enum LinkKind {
     Busy,
     /// What a device kept for whoever reads on is gone: an MTConnect agent's buffer ran over.
     Overrun,
+    /// A server says of values that they are not to be trusted: its own connection to the machine comes and goes.
+    Status,
 }
 
 impl LinkKind {
     /// Every kind with its name in scenario files and what it does.
-    pub const ALL: [(&'static str, LinkKind, &'static str); 12] = [
+    pub const ALL: [(&'static str, LinkKind, &'static str); 13] = [
         ("cut", LinkKind::Cut, "the connection is closed, and nobody connects"),
         ("half_open", LinkKind::HalfOpen, "bytes vanish both ways and nobody is told"),
         ("delay", LinkKind::Delay, "frames are held for `delay`"),
@@ -92,6 +94,11 @@ impl LinkKind {
             "the device says to a `share` of requests that it is busy, or nothing at all",
         ),
         ("overrun", LinkKind::Overrun, "an MTConnect agent's buffer runs over again and again: OUT_OF_RANGE"),
+        (
+            "status",
+            LinkKind::Status,
+            "the server gives a `share` of values with a bad status: they are not to be trusted",
+        ),
     ];
 
     /// Its name in scenario files.
@@ -101,6 +108,6 @@ impl LinkKind {
 
     /// Whether it is a matter of frames, which tier `points` does not have.
     pub fn needs_frames(self) -> bool {
-        !matches!(self, LinkKind::Cut | LinkKind::HalfOpen)
+        !matches!(self, LinkKind::Cut | LinkKind::HalfOpen | LinkKind::Status)
     }
 }

@@ -3,12 +3,14 @@
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc;
 
+use super::frames::Frames;
 use super::line::Line;
 use super::plan::Toward;
 use super::way::{UNDER_WAY, Way};
 
-/// Bytes taken at a time. What an end writes in one go arrives in one piece here, which is what counts as a frame.
+/// Bytes taken at a time.
 const CHUNK: usize = 64 << 10;
+
 /// Carries bytes between the sentinel's end and the device's until either ends or the line is cut. Frames that are
 /// under way when an end closes still arrive.
 pub async fn pump<S, D>(sentinel: S, device: D, line: Line)
@@ -21,8 +23,11 @@ where
     // What the device is made to answer goes among its own frames; it makes no others the other way.
     let (answer, answers) = mpsc::channel(UNDER_WAY);
     let (_none, nothing) = mpsc::channel(1);
-    let there = Direction { toward: Toward::Device, line: line.clone(), under_way: Way::default() };
-    let back = Direction { toward: Toward::Sentinel, line: line.clone(), under_way: Way::default() };
+    let direction = |toward| {
+        let frames = Frames::of(line.protocol());
+        Direction { toward, line: line.clone(), frames, under_way: Way::default() }
+    };
+    let (there, back) = (direction(Toward::Device), direction(Toward::Sentinel));
     let there = there.carry(from_sentinel, to_device, nothing, Some(answer));
     let back = back.carry(from_device, to_sentinel, answers, None);
     tokio::pin!(there, back);
@@ -47,6 +52,7 @@ enum End {
 struct Direction {
     toward: Toward,
     line: Line,
+    frames: Frames,
     under_way: Way,
 }
 
@@ -81,18 +87,26 @@ impl Direction {
                     let n = read.unwrap_or(0);
                     ended = n == 0;
                     vanished |= self.line.vanishes();
-                    if ended || vanished {
-                        continue;
-                    }
-                    let verdict = self.line.verdict(self.toward, &chunk[..n]);
-                    if let (Some(answer), Some(bytes)) = (&answer, verdict.answer) {
-                        // A full queue loses it: the device is busy indeed.
-                        let _ = answer.try_send(bytes);
-                    }
-                    for (after, bytes) in verdict.arrives {
-                        self.under_way.send_on(after, bytes, verdict.overtaken);
+                    if !vanished {
+                        self.judge(&chunk[..n], &answer);
                     }
                 }
+            }
+        }
+    }
+
+    /// Gives each frame that is whole its verdict, and at the end what is left of one.
+    fn judge(&mut self, bytes: &[u8], answer: &Option<mpsc::Sender<Vec<u8>>>) {
+        let frames =
+            if bytes.is_empty() { self.frames.end().into_iter().collect() } else { self.frames.take(bytes) };
+        for frame in frames {
+            let verdict = self.line.verdict(self.toward, &frame);
+            if let (Some(answer), Some(bytes)) = (answer, verdict.answer) {
+                // A full queue loses it: the device is busy indeed.
+                let _ = answer.try_send(bytes);
+            }
+            for (bytes, travel) in verdict.arrives {
+                self.under_way.send_on(bytes, travel);
             }
         }
     }
@@ -120,7 +134,7 @@ mod tests {
             rate: 10.0,
             toward: None,
         };
-        let line = Line::new("M", Protocol::ModbusTcp, vec![fault], Seed(1), 1.0);
+        let line = Line::new("M", Protocol::ModbusRtuOverTcp, vec![fault], Seed(1), 1.0);
         let ((a, b), (c, d)) = (duplex(1024), duplex(1024));
         tokio::spawn(pump(b, c, line.clone()));
         (a, d, line)
