@@ -4,13 +4,22 @@ use aegis_models::Site;
 
 use crate::world::operator_key;
 
-/// Moves the endpoints to `first` and the following ports, or each to a free one for 0.
-pub fn move_ports(site: &mut Site, first: u16) {
-    let mut port = first;
-    for endpoint in site.machines.iter_mut().flat_map(|m| &mut m.endpoints) {
+/// Moves the endpoints to `first` and the following ports, or each to a free one for 0. An error says which would be right.
+pub fn move_ports(site: &mut Site, first: u16) -> Result<(), String> {
+    let endpoints = site.machines.iter_mut().flat_map(|m| &mut m.endpoints);
+    let mut ports = first..=u16::MAX;
+    for endpoint in endpoints {
+        let port = if first == 0 { Some(0) } else { ports.next() };
+        let Some(port) = port else {
+            let needed: usize = site.machines.iter().map(|m| m.endpoints.len()).sum();
+            let last = usize::from(u16::MAX) + 1 - needed;
+            return Err(format!(
+                "--port {first}: {needed} endpoints follow it, so that 1 to {last} would be right"
+            ));
+        };
         endpoint.address = format!("127.0.0.1:{port}");
-        port = if first == 0 { 0 } else { port.saturating_add(1) };
     }
+    Ok(())
 }
 
 /// The configuration of a sentinel for a site's served machines.

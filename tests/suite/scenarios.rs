@@ -48,6 +48,24 @@ fn every_scenario_meets_its_expectations_and_its_timeline_is_held() {
     }
 }
 
+/// What the README shows of the first command is what it prints.
+#[test]
+fn the_readme_shows_the_real_timeline() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("readable");
+    let golden = root().join("tests/snapshots/ffu__filter-clog.snap");
+    let golden = std::fs::read_to_string(golden).expect("readable");
+    let shown =
+        readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a timeline");
+    for line in shown.lines() {
+        let (from, whole) = match line.strip_suffix(" ...") {
+            Some(beginning) => (beginning, false),
+            None => (line, true),
+        };
+        let real = golden.lines().any(|l| if whole { l == from } else { l.starts_with(from) });
+        assert!(real, "README.md: {line}");
+    }
+}
+
 /// Takes the colours out.
 fn strip(line: &str) -> String {
     let mut plain = String::new();
@@ -113,7 +131,8 @@ fn no_argument_makes_a_panic() {
         &["run", "scenarios/library", "--filter", "nothing is called this"],
         &["serve", "--port", "0", "--pace", "NaN"],
         &["serve", "--scenario", "README.md"],
-        &["fab", "--sentinel-config", "--pace", "1e300"],
+        &["serve", "--port", "65530"],
+        &["serve", "--port", "0", "--sentinel-config", "no-such-folder/sentinel.toml"],
         &["replay", "no-such-folder"],
         &["sentinel", "--config", "Cargo.toml"],
         &["schema", "dream"],

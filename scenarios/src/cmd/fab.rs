@@ -1,4 +1,4 @@
-//! `aegis fab`: the fab's machines, and the configuration that points a sentinel at them.
+//! `aegis fab`: the fab's machines.
 
 use std::process::ExitCode;
 
@@ -7,26 +7,15 @@ use aegis_models::{Profile, Site};
 use serde::Serialize;
 
 use super::{MET, print};
-use crate::endpoints::{move_ports, sentinel_config};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aegis fab
-  aegis fab --json | jq '.[] | {name, endpoints}'
-  aegis fab --sentinel-config > sentinel.toml")]
+  aegis fab --json | jq '.[] | {name, endpoints}'")]
 pub struct Args {
     /// Every machine with its endpoints and its profile, as JSON
-    #[arg(long, conflicts_with = "sentinel_config")]
+    #[arg(long)]
     json: bool,
-    /// The configuration of a sentinel for the served machines
-    #[arg(long)]
-    sentinel_config: bool,
-    /// The pace that `aegis serve` runs at: fab seconds in a second
-    #[arg(long, default_value_t = 1.0, value_parser = super::pace)]
-    pace: f64,
-    /// The first port of `aegis serve --port`, when it was given
-    #[arg(long)]
-    port: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -39,15 +28,10 @@ struct Machine {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut site = Site::built_in();
-    if let Some(port) = args.port {
-        move_ports(&mut site, port);
-    }
+    let site = Site::built_in();
     let text = if args.json {
         let machines: Vec<Machine> = site.machines.iter().map(machine).collect();
         format!("{}\n", serde_json::to_string_pretty(&machines)?)
-    } else if args.sentinel_config {
-        sentinel_config(&site, args.pace, "aegis-state")
     } else {
         table(&site)
     };

@@ -26,9 +26,8 @@ pub const BAD_INPUT: u8 = 2;
 #[command(after_help = "Examples:
   aegis run scenarios/library                        every scenario, one line each
   aegis run scenarios/library/ffu/filter-clog.toml   one scenario, with its timeline
-  aegis serve --pace 1                               the twin's machines on their real protocols
-  aegis fab --sentinel-config > sentinel.toml        the configuration that points a sentinel at them
-  aegis sentinel --config sentinel.toml              the production sentinel")]
+  aegis serve --sentinel-config sentinel.toml        the twin's machines on their real protocols
+  aegis sentinel --config sentinel.toml              the production sentinel, watching them")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -40,7 +39,7 @@ enum Command {
     Run(run::Args),
     /// Serve the twin's machines over their real protocols
     Serve(serve::Args),
-    /// List the fab's machines, or print the sentinel's configuration for them
+    /// List the fab's machines
     Fab(fab::Args),
     /// Print what the twin's SECS/GEM equipment complies with
     Gem(gem::Args),

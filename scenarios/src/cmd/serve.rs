@@ -11,7 +11,7 @@ use aegis_sim::{STEP, Twin, TwinOptions};
 use anyhow::Context;
 
 use super::{MET, client, print};
-use crate::endpoints::move_ports;
+use crate::endpoints::{move_ports, sentinel_config};
 use crate::file::Scenario;
 use crate::timeline;
 use crate::world::{lines, twin_for};
@@ -19,7 +19,7 @@ use crate::world::{lines, twin_for};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aegis serve
-  aegis serve --scenario scenarios/library/ffu/filter-clog.toml --pace 20
+  aegis serve --scenario scenarios/library/ffu/filter-clog.toml --pace 20 --sentinel-config sentinel.toml
   aegis serve --port 15020        ports 15020 and the following instead of the site's")]
 pub struct Args {
     /// Inject the faults of this scenario
@@ -46,6 +46,9 @@ pub struct Args {
     /// A file with that user's password in its first line
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
+    /// Write the configuration of a sentinel for exactly these machines to this file
+    #[arg(long, value_name = "FILE")]
+    sentinel_config: Option<PathBuf>,
     /// First the site as it is served, then the truth, as JSON Lines
     #[arg(long)]
     json: bool,
@@ -68,7 +71,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         site = s.part_of(&site);
     }
     if let Some(port) = args.port {
-        move_ports(&mut site, port);
+        move_ports(&mut site, port).map_err(anyhow::Error::msg)?;
     }
     let seed = Seed(args.seed.or(scenario.as_ref().map(|s| s.seed)).unwrap_or(1));
     let twin = match &scenario {
@@ -79,6 +82,10 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let lines = scenario.as_ref().map(|s| lines(s, &site, seed, args.pace)).unwrap_or_default();
     let setting = Setting { pki: args.pki.clone(), user: user(&args)?, ..Setting::now() };
     let mut host = Host::open(twin, site, lines, &setting).await?;
+    if let Some(file) = &args.sentinel_config {
+        let text = sentinel_config(host.site(), args.pace, "aegis-state");
+        std::fs::write(file, text).with_context(|| file.display().to_string())?;
+    }
     print(&greeting(&args, host.site())?)?;
     let tell = |_: &Twin, truth: Vec<Event>| {
         for event in truth {
@@ -126,10 +133,10 @@ fn greeting(args: &Args, site: &Site) -> anyhow::Result<String> {
             text += &format!("{:<8} {:<11} {:<17} {client}\n", m.name, e.protocol, e.address);
         }
     }
-    text += &format!(
-        "at pace {}; a sentinel for them: aegis fab --sentinel-config --pace {} > sentinel.toml && aegis sentinel \
-         --config sentinel.toml\nCtrl-C stops\n",
-        args.pace, args.pace
-    );
+    let watch = match &args.sentinel_config {
+        Some(file) => format!("a sentinel for them: aegis sentinel --config {}", file.display()),
+        None => "with --sentinel-config FILE, a sentinel's configuration for them is written".to_owned(),
+    };
+    text += &format!("at pace {}; {watch}\nCtrl-C stops\n", args.pace);
     Ok(text)
 }

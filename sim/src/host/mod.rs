@@ -26,7 +26,7 @@ const HIDDEN: &str = "127.0.0.1:0";
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// An address cannot be listened on.
-    #[error("{machine}: {protocol} at {address}: {source}")]
+    #[error("{machine}: {protocol} at {address}")]
     Listen {
         /// Which machine.
         machine: String,
@@ -38,7 +38,7 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// A machine cannot speak a protocol that the site gives it.
-    #[error("{machine}: {source}")]
+    #[error("{machine}")]
     NoDoor {
         /// Which machine.
         machine: String,
