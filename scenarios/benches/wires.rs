@@ -185,10 +185,10 @@ fn hsms(address: &str) -> Tcp {
     }
 }
 
-fn secs(address: &str, svid: u32) -> f64 {
-    // S1F3 of 20 status variables.
+fn secs(address: &str, svids: &[u32]) -> f64 {
+    // S1F3 of 20 status variables: all that the profile has, again and again.
     let mut body = vec![1, 20];
-    for _ in 0..20 {
+    for svid in svids.iter().cycle().take(20) {
         body.extend_from_slice(&[0xB1, 4]);
         body.extend_from_slice(&svid.to_be_bytes());
     }
@@ -316,6 +316,37 @@ fn late(aegis: &Path) -> (f64, f64) {
     (late_ms, step_ms)
 }
 
+/// The machines that speak a protocol, over it.
+fn part(site: &Site, protocol: Protocol) -> Site {
+    let mut part = site.clone();
+    part.machines.iter_mut().for_each(|m| m.endpoints.retain(|e| e.protocol == protocol));
+    part.machines.retain(|m| !m.endpoints.is_empty());
+    part
+}
+
+/// How many machines a sentinel that is built for one protocol reads ten times a second, and its memory [MiB].
+fn memory(feature: &str, site: &Site) -> (usize, f64) {
+    let target = root().join("target/single");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--release", "--locked", "-p", "aegis-edge", "--no-default-features"])
+        .args(["--features", feature, "--target-dir"])
+        .arg(&target)
+        .current_dir(root())
+        .status();
+    assert!(built.expect("cargo starts").success(), "it does not build for {feature} alone");
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("sentinel.toml");
+    std::fs::write(&path, sentinel_config(site, 10.0, "state")).expect("written");
+    let mut sentinel = Command::new(target.join("release/aegis-sentinel"));
+    sentinel.args(["--quiet", "--until-stdin-closes", "--config"]).arg(&path);
+    let sentinel = Program(sentinel.stdin(Stdio::piped()).spawn().expect("it starts"));
+    std::thread::sleep(WATCHED / 2);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", sentinel.0.id())).expect("it runs");
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).expect("Linux tells it");
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    (site.machines.len(), kib / 1_024.0)
+}
+
 fn main() {
     let aegis = std::env::current_exe().expect("a path");
     let aegis = aegis.parent().and_then(|d| d.parent()).expect("target/release/deps").join("aegis");
@@ -329,9 +360,8 @@ fn main() {
         endpoint.expect("it is served").address.clone()
     };
     let bonder = Profile::built_in("wire_bonder").expect("it comes with Aegis");
-    let status =
-        bonder.points.iter().find(|p| p.record.is_none() && p.gem.is_some()).expect("a status variable");
-    let svid = status.gem.as_ref().expect("it has one").vid;
+    let status = bonder.points.iter().filter(|p| p.record.is_none());
+    let svids: Vec<u32> = status.filter_map(|p| Some(p.gem.as_ref()?.vid)).collect();
     println!("the twin serves all its machines meanwhile; one load program, medians of {ROUNDS}");
     {
         let (_peer, theirs) = Program::peer("modbus_plain.py", None);
@@ -340,7 +370,7 @@ fn main() {
     }
     {
         let (_peer, theirs) = Program::peer("gem_equipment.py", Some("wire_bonder"));
-        let (a, b) = (secs(&ours(Protocol::Hsms), svid), secs(&theirs, svid));
+        let (a, b) = (secs(&ours(Protocol::Hsms), &svids), secs(&theirs, &svids));
         line("HSMS S1F3, 20 values, one connection", a, "secsgem", b);
     }
     {
@@ -352,6 +382,18 @@ fn main() {
         let (_peer, theirs) = Program::peer("opcua_server.py", Some("cnc"));
         let (a, b) = (opcua(&ours(Protocol::Opcua)), opcua(&theirs));
         line("OPC UA read of 20 values, one session", a, "asyncua", b);
+    }
+    for (feature, protocol) in [
+        ("modbus", Protocol::ModbusTcp),
+        ("hsms", Protocol::Hsms),
+        ("bacnet", Protocol::Bacnet),
+        ("mtconnect", Protocol::Mtconnect),
+        ("opcua", Protocol::Opcua),
+    ] {
+        let (machines, mib) = memory(feature, &part(&site, protocol));
+        println!(
+            "aegis-sentinel built for {feature} alone, {machines} machines at 10 Hz: {mib:.1} MiB resident"
+        );
     }
     drop(twin);
     let (late_ms, step_ms) = late(&aegis);
