@@ -248,6 +248,19 @@ fn the_top_level_is_fixed() {
     }
 }
 
+/// A law that is held against nothing published is an opinion.
+#[test]
+fn every_law_has_its_sheet() {
+    let files = std::fs::read_dir(root().join("models/base/src/physics")).expect("readable");
+    let files = files.map(|f| f.expect("readable").path());
+    let mut laws: Vec<String> =
+        files.map(|p| p.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    laws.retain(|name| !["mod", "published", "residual"].contains(&name.as_str()));
+    laws.sort();
+    let sheets = aegis_models::physics::published::SHEETS.iter().map(|s| s.law);
+    assert_eq!(laws, sheets.collect::<Vec<_>>());
+}
+
 #[test]
 fn every_fuzz_target_is_listed_and_the_other_way_round() {
     let fuzz = root().join("adapters/fuzz");

@@ -4,6 +4,7 @@ mod client;
 mod detect;
 mod fab;
 mod gem;
+mod physics;
 mod replay;
 mod run;
 mod schema;
@@ -43,6 +44,8 @@ enum Command {
     Fab(fab::Args),
     /// Print what the twin's SECS/GEM equipment complies with
     Gem(gem::Args),
+    /// Print each law of physics with its source, what is published, and ours
+    Physics(physics::Args),
     /// Run the detectors over a recording of real equipment
     Detect(detect::Args),
     /// Feed a recorded run to a fresh sentinel and compare
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Fab(args) => fab::run(args),
         Command::Gem(args) => gem::run(args),
+        Command::Physics(args) => physics::run(args),
         Command::Detect(args) => detect::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Schema(args) => schema::run(args),

@@ -10,6 +10,7 @@ pub mod cutting;
 pub mod fan;
 pub mod filter;
 pub mod moist_air;
+pub mod published;
 pub mod residual;
 pub mod thermal;
 pub mod tool_life;
