@@ -1,15 +1,32 @@
 //! Where the served machines listen, and the configuration that points a sentinel at them.
 
-use aegis_models::Site;
+use std::collections::BTreeMap;
+
+use aegis_models::{Protocol, Site};
 
 use crate::world::operator_key;
 
-/// Moves the endpoints to `first` and the following ports, or each to a free one for 0.
+/// Moves the endpoints to `first` and the following ports, or each to a free one for 0. Those that share a line at one
+/// address share the new one, and a serial port stays where it is.
 pub fn move_ports(site: &mut Site, first: u16) {
     let mut port = first;
+    let mut lines: BTreeMap<String, String> = BTreeMap::new();
     for endpoint in site.machines.iter_mut().flat_map(|m| &mut m.endpoints) {
-        endpoint.address = format!("127.0.0.1:{port}");
-        port = if first == 0 { 0 } else { port.saturating_add(1) };
+        if endpoint.protocol == Protocol::ModbusRtu {
+            continue;
+        }
+        if let Some(moved) = lines.get(&endpoint.address) {
+            endpoint.address.clone_from(moved);
+            continue;
+        }
+        let moved = format!("127.0.0.1:{port}");
+        let before = std::mem::replace(&mut endpoint.address, moved.clone());
+        if first != 0 {
+            if endpoint.protocol.shares_line() {
+                lines.insert(before, moved);
+            }
+            port = port.saturating_add(1);
+        }
     }
 }
 
@@ -32,6 +49,9 @@ pub fn sentinel_config(site: &Site, pace: f64, state_dir: &str) -> String {
         );
         if first.unit != 1 {
             text += &format!("unit = {}\n", first.unit);
+        }
+        if let Some(serial) = &first.serial {
+            text += &format!("serial = {serial:?}\n");
         }
     }
     text

@@ -1,5 +1,6 @@
 //! `aegis fab`: the fab's machines, and the configuration that points a sentinel at them.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aegis_models::site::{Endpoint, MachineEntry};
@@ -24,6 +25,9 @@ pub struct Args {
     /// The pace that `aegis serve` runs at: fab seconds in a second
     #[arg(long, default_value_t = 1.0, value_parser = super::pace)]
     pace: f64,
+    /// The machines and where they listen, instead of the built-in site
+    #[arg(long, value_name = "FILE")]
+    site: Option<PathBuf>,
     /// The first port of `aegis serve --port`, when it was given
     #[arg(long)]
     port: Option<u16>,
@@ -39,7 +43,7 @@ struct Machine {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut site = Site::built_in();
+    let mut site = super::site(args.site.as_deref())?;
     if let Some(port) = args.port {
         move_ports(&mut site, port);
     }
