@@ -11,6 +11,8 @@ pub const MODBUS_WRITE: Duration = Duration::from_secs(10);
 /// The silence that ends a serial frame on a TCP stream: pieces of one frame may come so far apart, pieces of two not so
 /// close that both would be lost for long.
 pub const MODBUS_STREAM_SILENCE: Duration = Duration::from_millis(200);
+/// Exchanges in a row on a line of serial frames in which nothing at all is heard, after which the line is opened anew.
+pub const MODBUS_LINE_UNANSWERED: u32 = 8;
 /// Bytes read from a Modbus connection at a time. Bounds the replies made of them: a request of 12 bytes has a reply
 /// of at most 260, so that 1,024 bytes make at most 23 kB.
 pub const MODBUS_READ_BYTES: usize = 1024;

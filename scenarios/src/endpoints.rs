@@ -1,23 +1,30 @@
 //! Where the served machines listen, and the configuration that points a sentinel at them.
 
-use aegis_models::Site;
+use std::collections::BTreeMap;
+
+use aegis_models::{Protocol, Site};
 
 use crate::world::operator_key;
 
-/// Moves the endpoints to `first` and the following ports, or each to a free one for 0. An error says which would be right.
+/// Moves the endpoints to `first` and the following ports, or each to a free one for 0. Those that share a line at one
+/// address share the new one, and a serial port stays where it is. An error says what would be right.
 pub fn move_ports(site: &mut Site, first: u16) -> Result<(), String> {
-    let endpoints = site.machines.iter_mut().flat_map(|m| &mut m.endpoints);
     let mut ports = first..=u16::MAX;
-    for endpoint in endpoints {
+    let mut lines: BTreeMap<String, String> = BTreeMap::new();
+    let endpoints = site.machines.iter_mut().flat_map(|m| &mut m.endpoints);
+    for endpoint in endpoints.filter(|e| e.protocol != Protocol::ModbusRtu) {
+        if let Some(moved) = lines.get(&endpoint.address) {
+            endpoint.address.clone_from(moved);
+            continue;
+        }
         let port = if first == 0 { Some(0) } else { ports.next() };
-        let Some(port) = port else {
-            let needed: usize = site.machines.iter().map(|m| m.endpoints.len()).sum();
-            let last = usize::from(u16::MAX) + 1 - needed;
-            return Err(format!(
-                "--port {first}: {needed} endpoints follow it, so that 1 to {last} would be right"
-            ));
-        };
-        endpoint.address = format!("127.0.0.1:{port}");
+        let port =
+            port.ok_or_else(|| format!("--port {first}: the site has more endpoints than ports follow it"))?;
+        let moved = format!("127.0.0.1:{port}");
+        let before = std::mem::replace(&mut endpoint.address, moved.clone());
+        if first != 0 && endpoint.protocol.shares_line() {
+            lines.insert(before, moved);
+        }
     }
     Ok(())
 }
@@ -41,6 +48,9 @@ pub fn sentinel_config(site: &Site, pace: f64, state_dir: &str) -> String {
         );
         if first.unit != 1 {
             text += &format!("unit = {}\n", first.unit);
+        }
+        if let Some(serial) = &first.serial {
+            text += &format!("serial = {serial:?}\n");
         }
     }
     text

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use aegis_adapters::modbus::rtu::{self, frame};
-use aegis_adapters::modbus::{Binding, RegisterMap, Session, Units, codec};
+use aegis_adapters::modbus::{Binding, Device, RegisterMap, Session, Units, codec};
 use aegis_models::{Profile, Time};
 
 fn device() -> RegisterMap {
@@ -44,20 +44,34 @@ pub fn session(data: &[u8]) {
     assert!(out.len() <= (data.len() / 8 + 1) * codec::MAX_ADU);
 }
 
-/// A serial line: the first byte of each piece says how long the line was silent before it.
+/// A serial line of two units: the first byte of each piece says how long the line was silent before it.
 pub fn line(data: &[u8]) {
-    let (mut map, mut out) = (device(), Vec::new());
-    let mut session = rtu::Session::new(1, Duration::from_millis(4));
+    let (mut map, mut other, mut out) = (device(), device(), Vec::new());
+    let mut stations: [(u8, &mut dyn Device); 2] = [(1, &mut map), (2, &mut other)];
+    let mut session = rtu::Session::new(Duration::from_millis(4));
     let mut now = Time::ZERO;
     for piece in data.chunks(29) {
         now = now.after(Duration::from_millis(u64::from(piece[0] % 8)));
-        session.receive(now, &piece[1..], &mut map, &mut out);
+        session.receive(now, &piece[1..], &mut stations, &mut out);
     }
     assert!(out.len() <= (data.len() / 4 + 1) * rtu::MAX_FRAME);
     // After a silence a whole frame is answered, whatever came before.
     now = now.after(Duration::from_millis(4));
-    session.timeout(now, &mut map, &mut out);
+    session.timeout(now, &mut stations, &mut out);
     out.clear();
-    session.receive(now, &frame(1, &[1, 0, 0, 0, 1]), &mut map, &mut out);
+    session.receive(now, &frame(1, &[1, 0, 0, 0, 1]), &mut stations, &mut out);
     assert!(rtu::open(&out).is_some_and(|(unit, _)| unit == 1));
+}
+
+/// A master's line: whatever comes before the reply, it is found, and what is found is no other.
+pub fn awaited(data: &[u8]) {
+    let reply = [3, 4, 1, 2, 3, 4];
+    let mut awaited = rtu::Awaited::new(9, &[3, 0, 0, 0, 2]);
+    for piece in data.chunks(29) {
+        if let Some(found) = awaited.receive(piece) {
+            assert!(found[..2] == reply[..2] && found.len() == 6 || found[0] == 0x83 && found.len() == 2);
+            return;
+        }
+    }
+    assert_eq!(awaited.receive(&frame(9, &reply)), Some(reply.to_vec()));
 }

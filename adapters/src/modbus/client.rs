@@ -14,12 +14,22 @@ use aegis_models::profile::ModbusTable;
 use aegis_models::{PointIx, Sample};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_modbus::client::{Client as _, Context as Master, rtu, tcp};
+use tokio_modbus::client::{Client as _, Context as Stream, tcp};
 use tokio_modbus::{ExceptionCode, Request, Response, Slave};
 
 use super::binding::{self, Binding, Place, is_bits};
+use super::codec;
+use super::line::Line;
 use super::plan::Block;
 use crate::client::{ClientError, LinkError};
+
+/// How one device is reached.
+enum Master {
+    /// Over a connection of its own.
+    Stream(Stream),
+    /// On a line that it may share, by its address there.
+    Line(Line, u8),
+}
 
 /// A connection to one device.
 pub struct Client {
@@ -50,15 +60,13 @@ impl Client {
     where
         S: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin + 'static,
     {
-        Client { master: Some(tcp::attach_slave(Ends(stream), Slave(unit))), binding, timeout }
+        let master = Master::Stream(tcp::attach_slave(Ends(stream), Slave(unit)));
+        Client { master: Some(master), binding, timeout }
     }
 
-    /// Talks over a line of serial frames: a port, or a stream behind a serial gateway.
-    pub fn attach_line<S>(line: S, unit: u8, binding: Arc<Binding>, timeout: Duration) -> Client
-    where
-        S: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin + 'static,
-    {
-        Client { master: Some(rtu::attach_slave(Ends(line), Slave(unit))), binding, timeout }
+    /// Talks to one unit of a line of serial frames. After a failure another client may go on over the same line.
+    pub fn attach_line(line: Line, unit: u8, binding: Arc<Binding>, timeout: Duration) -> Client {
+        Client { master: Some(Master::Line(line, unit)), binding, timeout }
     }
 
     /// Whether the link has failed: connect anew.
@@ -149,10 +157,12 @@ impl Client {
                 Response::WriteMultipleRegisters(place.address, place.width()),
             ),
         };
-        match self.call(request).await? {
-            Ok(response) if response == reply => Ok(()),
-            Ok(other) => Err(self.mismatch(&other).into()),
-            Err(exception) => {
+        // What was decided long ago is not what would be decided now.
+        match self.turned(request, Some(self.timeout)).await? {
+            None => refuse("the line was busy with other units"),
+            Some(Ok(response)) if response == reply => Ok(()),
+            Some(Ok(other)) => Err(self.mismatch(&other).into()),
+            Some(Err(exception)) => {
                 let what = format!("the write of {:?} {}", place.table, place.address);
                 Err(refused(what, exception))
             }
@@ -193,16 +203,41 @@ impl Client {
     }
 
     async fn call(&mut self, request: Request<'_>) -> Result<Result<Response, ExceptionCode>, LinkError> {
+        let turned = self.turned(request, None).await?;
+        // Without a bound on its turn there is always one.
+        turned.ok_or(LinkError::Closed)
+    }
+
+    /// The same; none when a shared line is not free within `turn`, and nothing was sent.
+    async fn turned(
+        &mut self,
+        request: Request<'_>,
+        turn: Option<Duration>,
+    ) -> Result<Option<Result<Response, ExceptionCode>>, LinkError> {
         let mut master = self.master.take().ok_or(LinkError::Closed)?;
-        let answer = tokio::time::timeout(self.timeout, master.call(request)).await;
-        match answer.map_err(|_| LinkError::Timeout(self.timeout))? {
-            Ok(answer) => {
-                self.master = Some(master);
-                Ok(answer)
+        let answer = match &mut master {
+            Master::Stream(stream) => {
+                let answer = tokio::time::timeout(self.timeout, stream.call(request)).await;
+                match answer.map_err(|_| LinkError::Timeout(self.timeout))? {
+                    Ok(answer) => Some(answer),
+                    Err(tokio_modbus::Error::Transport(e)) => return Err(LinkError::Broken(e)),
+                    Err(tokio_modbus::Error::Protocol(e)) => return Err(LinkError::Mismatch(e.to_string())),
+                }
             }
-            Err(tokio_modbus::Error::Transport(e)) => Err(LinkError::Broken(e)),
-            Err(tokio_modbus::Error::Protocol(e)) => Err(LinkError::Mismatch(e.to_string())),
-        }
+            Master::Line(line, unit) => {
+                let mut pdu = Vec::new();
+                codec::encode_request(&request, &mut pdu).map_err(mismatched)?;
+                match line.exchange(*unit, &pdu, self.timeout, turn).await.transpose()? {
+                    Some(reply) => {
+                        let answer = codec::decode_response(&reply).map_err(mismatched)?;
+                        Some(answer.map_err(|refusal| refusal.exception))
+                    }
+                    None => None,
+                }
+            }
+        };
+        self.master = Some(master);
+        Ok(answer)
     }
 
     fn mismatch(&mut self, response: &Response) -> LinkError {
@@ -215,6 +250,10 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("closed", &self.is_closed()).finish_non_exhaustive()
     }
+}
+
+fn mismatched(e: impl fmt::Display) -> LinkError {
+    LinkError::Mismatch(e.to_string())
 }
 
 fn refused(what: String, exception: ExceptionCode) -> ClientError {

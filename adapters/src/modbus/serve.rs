@@ -22,8 +22,6 @@ use crate::{clock, limits};
 pub struct ServeOptions {
     /// Which unit identifiers it answers to.
     pub units: Units,
-    /// How its messages are framed.
-    pub framing: Framing,
     /// Connections at once, at least one.
     pub connections: usize,
     /// How long a connection may stay without a whole request.
@@ -32,21 +30,10 @@ pub struct ServeOptions {
     pub write: Duration,
 }
 
-/// How messages are framed on a stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Framing {
-    /// Each with an MBAP header: Modbus TCP.
-    #[default]
-    Tcp,
-    /// As on a serial line, by a device of this address: RTU over TCP.
-    Rtu(u8),
-}
-
 impl Default for ServeOptions {
     fn default() -> ServeOptions {
         ServeOptions {
             units: Units::Any,
-            framing: Framing::Tcp,
             connections: limits::MODBUS_CONNECTIONS,
             idle: limits::MODBUS_IDLE,
             write: limits::MODBUS_WRITE,
@@ -54,8 +41,11 @@ impl Default for ServeOptions {
     }
 }
 
-/// Serves `device` to all who connect, until `stop` is ready; then, or when the future is dropped, every connection
-/// ends with it.
+/// The devices at one end of a line, by their addresses there.
+pub type Stations<D> = Arc<[(u8, Arc<Mutex<D>>)]>;
+
+/// Serves `device` over Modbus TCP to all who connect, until `stop` is ready; then, or when the future is dropped, every
+/// connection ends with it.
 ///
 /// The device is locked for one batch of requests at a time and never across a wait.
 pub async fn serve<D>(
@@ -66,8 +56,40 @@ pub async fn serve<D>(
 ) where
     D: Device + Send + 'static,
 {
+    let each = |stream, used: Arc<Used>| {
+        let device = Arc::clone(&device);
+        async move { serve_stream(stream, &device, options, || used.mark()).await }
+    };
+    accept(listener, options.connections, each, stop).await;
+}
+
+/// The same for frames as on a serial line: RTU over TCP.
+pub async fn serve_rtu<D>(
+    listener: TcpListener,
+    stations: Stations<D>,
+    options: ServeOptions,
+    stop: impl Future<Output = ()>,
+) where
+    D: Device + Send + 'static,
+{
+    let each = |stream, used: Arc<Used>| {
+        let stations = Arc::clone(&stations);
+        let timing = LineTiming::stream(options.idle);
+        async move { serve_line(stream, &stations, timing, options.write, || used.mark()).await }
+    };
+    accept(listener, options.connections, each, stop).await;
+}
+
+async fn accept<F>(
+    listener: TcpListener,
+    connections: usize,
+    each: impl Fn(TcpStream, Arc<Used>) -> F,
+    stop: impl Future<Output = ()>,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
     let mut tasks = JoinSet::new();
-    let mut seats = Seats::new(options.connections);
+    let mut seats = Seats::new(connections);
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -76,7 +98,9 @@ pub async fn serve<D>(
             Some(_) = tasks.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => seats.seat(|used| {
-                    tasks.spawn(connection(stream, Arc::clone(&device), options, used))
+                    // Without it a reply may wait for the peer's delayed acknowledgement; a failure costs only that.
+                    let _ = stream.set_nodelay(true);
+                    tasks.spawn(each(stream, used))
                 }),
                 Err(_) => sleep(limits::ACCEPT_PAUSE).await,
             },
@@ -85,54 +109,33 @@ pub async fn serve<D>(
     tasks.shutdown().await;
 }
 
-async fn connection<D: Device>(
-    stream: TcpStream,
-    device: Arc<Mutex<D>>,
-    options: ServeOptions,
-    used: Arc<Used>,
-) {
-    // Without it a reply may wait for the peer's delayed acknowledgement; a failure costs only that.
-    let _ = stream.set_nodelay(true);
-    framed(stream, &device, options, || used.mark()).await;
-}
-
-/// Serves `device` over one stream, framed as the options say, until either side ends it.
-pub async fn serve_one<S, D>(stream: S, device: Arc<Mutex<D>>, options: ServeOptions)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    D: Device,
-{
-    framed(stream, &device, options, || {}).await;
-}
-
-async fn framed<S, D>(stream: S, device: &Mutex<D>, options: ServeOptions, heard: impl FnMut())
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    D: Device,
-{
-    match options.framing {
-        Framing::Tcp => serve_stream(stream, device, options, heard).await,
-        Framing::Rtu(unit) => {
-            let timing = LineTiming { silence: limits::MODBUS_STREAM_SILENCE, idle: Some(options.idle) };
-            serve_line(stream, device, unit, timing, options.write, heard).await;
-        }
-    }
-}
-
 /// The times of a line of serial frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineTiming {
     /// The silence that ends a frame.
     pub silence: Duration,
+    /// The least time from a request to its reply.
+    pub gap: Duration,
     /// How long it may stay without a request; none for a wire, which nobody closes.
     pub idle: Option<Duration>,
 }
 
-/// Serves `device` as one of those on a line: a serial port, or a stream of serial frames. Ends when the line does.
+impl LineTiming {
+    /// A wire: as much silence before a reply as between any two frames (SL 2.5.1.1).
+    pub fn wire(silence: Duration) -> LineTiming {
+        LineTiming { silence, gap: silence, idle: None }
+    }
+
+    /// Serial frames over TCP, where a gateway keeps the times of its own wire.
+    pub fn stream(idle: Duration) -> LineTiming {
+        LineTiming { silence: limits::MODBUS_STREAM_SILENCE, gap: Duration::ZERO, idle: Some(idle) }
+    }
+}
+
+/// Serves the stations on a line: a serial port, or a stream of serial frames. Ends when the line does.
 pub async fn serve_line<S, D>(
     mut line: S,
-    device: &Mutex<D>,
-    unit: u8,
+    stations: &[(u8, Arc<Mutex<D>>)],
     timing: LineTiming,
     write: Duration,
     mut heard: impl FnMut(),
@@ -142,7 +145,7 @@ pub async fn serve_line<S, D>(
 {
     let began = clock::now();
     let now = || Time::ZERO.after(began.elapsed());
-    let mut session = rtu::Session::new(unit, timing.silence);
+    let mut session = rtu::Session::new(timing.silence);
     let mut chunk = [0; rtu::MAX_FRAME];
     let mut out = Vec::new();
     let idle = sleep(timing.idle.unwrap_or_default());
@@ -157,18 +160,15 @@ pub async fn serve_line<S, D>(
             () = sleep_until(due.unwrap_or(began)), if due.is_some() => None,
             () = &mut idle, if timing.idle.is_some() => return,
         };
-        let answered = {
-            // A device whose owner panicked still holds whole values: writes are all or nothing.
-            let mut device = device.lock().unwrap_or_else(PoisonError::into_inner);
-            match read {
-                Some(n) => session.receive(now(), &chunk[..n], &mut *device, &mut out),
-                None => {
-                    session.timeout(now(), &mut *device, &mut out);
-                    usize::from(!out.is_empty())
-                }
-            }
-        };
+        let answered = locked(stations, |stations| match read {
+            Some(n) => session.receive(now(), &chunk[..n], stations, &mut out),
+            None => session.timeout(now(), stations, &mut out),
+        });
         if !out.is_empty() {
+            // A request that the silence ended has had it already.
+            if read.is_some() && !timing.gap.is_zero() {
+                sleep(timing.gap).await;
+            }
             let sent = async {
                 line.write_all(&out).await?;
                 line.flush().await
@@ -183,6 +183,19 @@ pub async fn serve_line<S, D>(
             }
         }
     }
+}
+
+/// Does something with all stations, each locked meanwhile.
+fn locked<'a, D: Device, T>(
+    stations: &'a [(u8, Arc<Mutex<D>>)],
+    f: impl FnOnce(rtu::Stations<'_, '_>) -> T,
+) -> T {
+    // A device whose owner panicked still holds whole values: writes are all or nothing.
+    let lock = |device: &'a Mutex<D>| device.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut held: Vec<_> = stations.iter().map(|(unit, device)| (*unit, lock(device))).collect();
+    let mut stations: Vec<(u8, &mut dyn Device)> =
+        held.iter_mut().map(|(unit, device)| (*unit, &mut **device as &mut dyn Device)).collect();
+    f(&mut stations)
 }
 
 /// Serves `device` over one stream until the peer ends it, breaks the framing, or takes too long. `heard` is called

@@ -52,4 +52,10 @@ proptest! {
     fn any_bytes_on_a_line_leave_the_device_serving(pdus in prop::collection::vec(pdus(), 0..4)) {
         bodies::line(&pdus.iter().map(|p| frame(1, p)).collect::<Vec<_>>().concat());
     }
+
+    #[test]
+    fn any_bytes_before_a_reply_do_not_hide_it(pdus in prop::collection::vec(pdus(), 0..4), noise: Vec<u8>) {
+        bodies::awaited(&noise);
+        bodies::awaited(&pdus.iter().map(|p| frame(9, p)).collect::<Vec<_>>().concat());
+    }
 }

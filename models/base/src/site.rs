@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+use crate::profile::Profile;
+use crate::spell::nearest;
 
 /// The place of a machine in its site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,12 +62,15 @@ pub struct MachineEntry {
 pub struct Endpoint {
     /// What it speaks.
     pub protocol: Protocol,
-    /// Where, as `host:port`.
+    /// Where, as `host:port`; for `modbus-rtu` the path of a serial port.
     pub address: String,
     /// Its number behind the address: the Modbus unit identifier, the HSMS device identifier, the BACnet device
     /// instance.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub unit: u32,
+    /// How a serial port is set: `19200 8E1`, which is the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
 }
 
 /// A field protocol, with what carries it.
@@ -99,6 +104,11 @@ impl Protocol {
             Protocol::Bacnet => 0..=4_194_302,
             Protocol::Opcua | Protocol::Mtconnect => 1..=1,
         }
+    }
+
+    /// Whether devices at one address share a line and are told apart by their units alone.
+    pub fn shares_line(self) -> bool {
+        matches!(self, Protocol::ModbusRtu | Protocol::ModbusRtuOverTcp)
     }
 
     /// Every protocol.
@@ -147,8 +157,20 @@ pub enum BadSite {
     #[error("{0}")]
     Toml(#[from] toml::de::Error),
     /// A name stands twice, or names nothing.
-    #[error("{0}")]
-    Meaning(String),
+    #[error("{what}")]
+    Meaning {
+        /// The byte of the text that it stands at.
+        at: usize,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// Where the machines stand in a site's text.
+#[derive(Deserialize)]
+struct Places {
+    #[serde(rename = "machine")]
+    machines: Vec<toml::Spanned<serde::de::IgnoredAny>>,
 }
 
 impl Site {
@@ -160,14 +182,22 @@ impl Site {
     /// Reads and checks a site.
     pub fn parse(text: &str) -> Result<Site, BadSite> {
         let site: Site = toml::from_str(text)?;
-        let bad = |m: String| Err(BadSite::Meaning(m));
+        let places: Places = toml::from_str(text)?;
         if site.machines.is_empty() || site.machines.len() > limits::MACHINES_PER_SITE {
-            return bad(format!("a site has 1 to {} machines", limits::MACHINES_PER_SITE));
+            let what = format!("a site has 1 to {} machines", limits::MACHINES_PER_SITE);
+            return Err(BadSite::Meaning { at: 0, what });
         }
         let mut names = BTreeSet::new();
-        for m in &site.machines {
+        let mut lines: Vec<(&MachineEntry, &Endpoint)> = Vec::new();
+        for (m, place) in site.machines.iter().zip(&places.machines) {
+            let bad = |what| Err(BadSite::Meaning { at: place.span().start, what });
             if !names.insert(&m.name) {
                 return bad(format!("machine {} stands twice", m.name));
+            }
+            let kinds = Profile::built_ins().iter().map(|(kind, _)| *kind);
+            if !kinds.clone().any(|k| k == m.kind) {
+                let (name, kind) = (&m.name, &m.kind);
+                return bad(format!("machine {name}: no kind is named {kind}{}", nearest(kind, kinds)));
             }
             for e in &m.endpoints {
                 let (units, unit) = (e.protocol.units(), e.unit);
@@ -177,6 +207,27 @@ impl Site {
                         "machine {}: {} unit {unit}: {low} to {high} would be right",
                         m.name, e.protocol
                     ));
+                }
+                if e.serial.is_some() && e.protocol != Protocol::ModbusRtu {
+                    return bad(format!(
+                        "machine {}: serial says how a port is set: it goes with modbus-rtu",
+                        m.name
+                    ));
+                }
+                // Port 0 is a port of its own each time.
+                if e.protocol.shares_line() && !e.address.ends_with(":0") {
+                    for (other, o) in lines.iter().filter(|(_, o)| o.address == e.address) {
+                        let (own, other, at) = (&m.name, &other.name, &e.address);
+                        if (o.protocol, &o.serial) != (e.protocol, &e.serial) {
+                            return bad(format!(
+                                "machines {other} and {own} are set differently on one line, {at}"
+                            ));
+                        }
+                        if o.unit == unit {
+                            return bad(format!("machines {other} and {own} are both unit {unit} of {at}"));
+                        }
+                    }
+                    lines.push((m, e));
                 }
             }
             if !site.bays.iter().any(|b| b.id == m.bay) {
@@ -224,6 +275,24 @@ mod tests {
         for p in Protocol::ALL {
             assert_eq!(serde_json::to_value(p).unwrap(), p.name());
         }
+    }
+
+    #[test]
+    fn machines_share_a_line_with_a_unit_each() {
+        let site = |second: &str| {
+            let machine = |name: &str, endpoint: &str| {
+                format!(
+                    "[[machine]]\nname='{name}'\nkind='ffu'\nbay='b'\n\
+                     endpoints=[{{protocol='modbus-rtu', address='/dev/ttyS9', {endpoint}}}]\n"
+                )
+            };
+            let bay = "name='x'\n[[bay]]\nid='b'\niso_class=5\nvolume_m3_per_ffu=9\n";
+            Site::parse(&format!("{bay}{}{}", machine("A", "unit=7"), machine("B", second)))
+                .map_err(|e| e.to_string())
+        };
+        assert!(site("unit=8").is_ok());
+        assert_eq!(site("unit=7").unwrap_err(), "machines A and B are both unit 7 of /dev/ttyS9");
+        assert!(site("unit=8, serial='9600 8N1'").unwrap_err().contains("set differently on one line"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `aegis fab`: the fab's machines.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aegis_models::site::{Endpoint, MachineEntry};
@@ -16,6 +17,9 @@ pub struct Args {
     /// Every machine with its endpoints and its profile, as JSON
     #[arg(long)]
     json: bool,
+    /// The machines and where they listen, instead of the built-in site
+    #[arg(long, value_name = "FILE")]
+    site: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -28,7 +32,7 @@ struct Machine {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let site = Site::built_in();
+    let site = super::site(args.site.as_deref())?;
     let text = if args.json {
         let machines: Vec<Machine> = site.machines.iter().map(machine).collect();
         format!("{}\n", serde_json::to_string_pretty(&machines)?)

@@ -10,8 +10,13 @@ mod run;
 mod schema;
 mod serve;
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use aegis_models::site::BadSite;
+use aegis_models::spell::{line_of, with_nearest};
+use aegis_models::{Site, limits};
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 /// All was well, and every expectation met.
@@ -86,11 +91,53 @@ fn pace(text: &str) -> Result<f64, String> {
     }
 }
 
+/// The site in a file, or the built-in one.
+fn site(file: Option<&Path>) -> anyhow::Result<Site> {
+    let Some(path) = file else { return Ok(Site::built_in()) };
+    let name = path.display();
+    let size = std::fs::metadata(path).with_context(|| name.to_string())?.len();
+    anyhow::ensure!(size <= limits::FILE_BYTES, "{name}: {size} bytes are too many");
+    let text = std::fs::read_to_string(path).with_context(|| name.to_string())?;
+    Site::parse(&text).map_err(|e| match e {
+        BadSite::Toml(e) => {
+            let line = e.span().map_or(1, |s| line_of(&text, s.start));
+            anyhow::anyhow!("{name}:{line}: {}", with_nearest(e.message()))
+        }
+        BadSite::Meaning { at, what } => anyhow::anyhow!("{name}:{}: {what}", line_of(&text, at)),
+    })
+}
+
 /// Writes to standard output; a reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     match anstream::stdout().lock().write_all(text.as_bytes()) {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_site_is_told_where_and_what_would_be_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("site.toml");
+        let good = "name = \"x\"\n[[bay]]\nid = \"b\"\niso_class = 5\nvolume_m3_per_ffu = 9\n[[machine]]\n\
+            name = \"A\"\nkind = \"ffu\"\nbay = \"b\"\n[[machine]]\nname = \"B\"\nkind = \"ffu\"\nbay = \"b\"\n";
+        let told = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            site(Some(&path)).map(|_| String::new()).unwrap_or_else(|e| format!("{e:#}"))
+        };
+        assert_eq!(told(good), "");
+        for (from, to, what) in [
+            ("iso_class", "isoclass", "site.toml:4: unknown field `isoclass`"),
+            ("\"B\"", "\"A\"", "site.toml:10: machine A stands twice"),
+            ("\"B\"\nkind = \"ffu\"", "\"B\"\nkind = \"fu\"", "site.toml:10: machine B: no kind is named fu"),
+        ] {
+            let told = told(&good.replacen(from, to, 1));
+            assert!(told.contains(what), "{told}");
+        }
     }
 }

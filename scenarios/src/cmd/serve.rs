@@ -20,8 +20,12 @@ use crate::world::{lines, twin_for};
 #[command(after_help = "Examples:
   aegis serve
   aegis serve --scenario scenarios/library/ffu/filter-clog.toml --pace 20 --sentinel-config sentinel.toml
+  aegis serve --site serial-line.toml    machines and addresses of one's own: a serial port, a gateway
   aegis serve --port 15020        ports 15020 and the following instead of the site's")]
 pub struct Args {
+    /// The machines and where they listen, instead of the built-in site
+    #[arg(long, value_name = "FILE")]
+    site: Option<PathBuf>,
     /// Inject the faults of this scenario
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
@@ -65,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
-    let mut site = Site::built_in();
+    let mut site = super::site(args.site.as_deref())?;
     let scenario = args.scenario.as_ref().map(|path| Scenario::read(path, &site)).transpose()?;
     if let Some(s) = &scenario {
         site = s.part_of(&site);

@@ -126,6 +126,9 @@ pub struct Equipment {
     pub serial: String,
     /// How long an answer may take, on the wall clock.
     pub timeout: Duration,
+    /// The line that it shares with the others at its address, where the protocol has such.
+    #[cfg(feature = "modbus")]
+    pub line: aegis_adapters::modbus::Line,
 }
 
 /// The protocols that this build speaks.
@@ -186,7 +189,9 @@ impl Config {
             if equipment.iter().any(|o| o.name == *own) {
                 bail!("{}: {own} stands twice", at(e.name.span().start));
             }
-            equipment.push(equipment_of(e, dir, &at)?);
+            let mut new = equipment_of(e, dir, &at)?;
+            share_line(&mut new, &equipment, e, &at)?;
+            equipment.push(new);
         }
         Ok(Config {
             agent: file.agent,
@@ -253,6 +258,8 @@ fn equipment_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) ->
         login,
         serial: e.serial.as_ref().map_or_else(|| "19200 8E1".to_owned(), |s| s.get_ref().clone()),
         timeout,
+        #[cfg(feature = "modbus")]
+        line: Default::default(),
     })
 }
 
@@ -268,6 +275,37 @@ fn check_fields(e: &EquipmentEntry, protocol: Protocol, at: &dyn Fn(usize) -> St
     ] {
         if let Some(place) = given.filter(|_| protocol != goes_with) {
             bail!("{}: {field} goes with {goes_with}: {protocol} has none", at(place));
+        }
+    }
+    Ok(())
+}
+
+/// Puts equipment on the line of those at the same address. They are told apart by their units alone.
+fn share_line(
+    new: &mut Equipment,
+    others: &[Equipment],
+    e: &EquipmentEntry,
+    at: &dyn Fn(usize) -> String,
+) -> anyhow::Result<()> {
+    let on_line = |o: &&Equipment| o.protocol.shares_line() && o.address == new.address;
+    for other in others.iter().filter(|_| new.protocol.shares_line()).filter(on_line) {
+        let (path, name) = (&new.address, &other.name);
+        let unit = new.unit.unwrap_or(1);
+        ensure!(
+            other.unit.unwrap_or(1) != unit,
+            "{}: unit {unit} of {path} is {name}: each equipment on a line needs a unit of its own",
+            at(e.unit.as_ref().map_or(e.address.span().start, |u| u.span().start))
+        );
+        ensure!(
+            (other.protocol, &other.serial) == (new.protocol, &new.serial),
+            "{}: {path} is set as {} {} for {name}: one line has one setting",
+            at(e.serial.as_ref().map_or(e.address.span().start, |s| s.span().start)),
+            other.protocol,
+            other.serial
+        );
+        #[cfg(feature = "modbus")]
+        {
+            new.line = other.line.clone();
         }
     }
     Ok(())
@@ -313,6 +351,8 @@ impl Equipment {
             login: None,
             serial: String::new(),
             timeout,
+            #[cfg(feature = "modbus")]
+            line: Default::default(),
         }
     }
 }
@@ -374,6 +414,16 @@ mod tests {
 
     const MODBUS: &str = "kind = \"ffu\"\nprotocol = \"modbus-tcp\"\naddress = \"127.0.0.1:5021\"\n";
     const OPCUA: &str = "kind = \"cnc\"\nprotocol = \"opcua\"\naddress = \"127.0.0.1:4841\"\n";
+    /// Two machines on one serial line.
+    fn on_line(first: &str, second: &str) -> String {
+        let machine = |name: &str, unit: &str| {
+            format!(
+                "[[equipment]]\nname = \"{name}\"\nkind = \"ffu\"\nprotocol = \"modbus-rtu\"\n\
+                 address = \"/dev/ttyS9\"\n{unit}\n"
+            )
+        };
+        format!("agent = \"a\"\nstate_dir = \"s\"\n{}{}", machine("A", first), machine("B", second))
+    }
 
     fn told(text: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
@@ -385,6 +435,7 @@ mod tests {
     #[test]
     fn a_bad_configuration_is_told_where_what_and_what_would_be_right() {
         assert_eq!(told(GOOD), "");
+        assert_eq!(told(&on_line("unit = 7", "unit = 8")), "");
         for (from, to, what) in [
             ("state_dir", "statedir", "did you mean \"state_dir\"?"),
             ("\"ffu\"", "\"fu\"", "sentinel.toml:5: unknown kind \"fu\"; did you mean \"ffu\"?"),
@@ -427,6 +478,17 @@ mod tests {
             (MODBUS, OPCUA, ""),
             (MODBUS, &format!("{OPCUA}user = \"Ada\"\n"), "user and password_file go together"),
             (MODBUS, &format!("{OPCUA}security = \"sign\"\n"), "a protected link needs pki"),
+            (
+                GOOD,
+                &on_line("unit = 7", "unit = 7"),
+                "sentinel.toml:14: unit 7 of /dev/ttyS9 is A: each equipment on a line needs a unit of its own",
+            ),
+            (GOOD, &on_line("unit = 1", ""), "sentinel.toml:13: unit 1 of /dev/ttyS9 is A"),
+            (
+                GOOD,
+                &on_line("unit = 7", "unit = 8\nserial = \"9600 8N1\""),
+                "sentinel.toml:15: /dev/ttyS9 is set as modbus-rtu 19200 8E1 for A: one line has one setting",
+            ),
         ] {
             let told = told(&GOOD.replacen(from, to, 1));
             assert!(told.contains(what) && told.is_empty() == what.is_empty(), "{told}");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aegis_adapters::bacnet::{self, Datagrams, Device, Identity, Patience, Session};
 use aegis_adapters::hsms::gem::{Equipment, EquipmentOptions};
 use aegis_adapters::hsms::session::{self, Role, Timers};
-use aegis_adapters::modbus::{Framing, LineTiming, RegisterMap, SerialSettings, Units};
+use aegis_adapters::modbus::{LineTiming, RegisterMap, SerialSettings, Stations, Units};
 use aegis_adapters::mtconnect::{Agent, AgentOptions};
 use aegis_adapters::opcua::{Anonymous, Mode, Secret};
 use aegis_adapters::{Served, hsms, modbus, mtconnect, opcua};
@@ -62,6 +62,8 @@ pub struct Door {
 
 enum Server {
     Modbus(Arc<Mutex<RegisterMap>>, modbus::ServeOptions),
+    /// One of those that may share a line, with its address there.
+    Station(u8, Arc<Mutex<RegisterMap>>),
     Hsms(hsms::serve::Handle),
     Mtconnect(mtconnect::Served, mtconnect::ServeOptions),
     Bacnet(bacnet::Handle),
@@ -106,12 +108,13 @@ impl Door {
             Protocol::ModbusTcp | Protocol::ModbusRtuOverTcp | Protocol::ModbusRtu => {
                 let binding = modbus::Binding::new(profile).map_err(no)?;
                 let map = Arc::new(Mutex::new(RegisterMap::new(Arc::new(binding))));
-                let unit = endpoint.unit as u8;
-                let framing =
-                    if endpoint.protocol == Protocol::ModbusTcp { Framing::Tcp } else { Framing::Rtu(unit) };
-                let units = Units::Only(unit);
-                let options = modbus::ServeOptions { units, framing, ..modbus::ServeOptions::default() };
-                Ok(Door { served: Box::new(Arc::clone(&map)), server: Server::Modbus(map, options) })
+                let (served, unit) = (Box::new(Arc::clone(&map)), endpoint.unit as u8);
+                if endpoint.protocol.shares_line() {
+                    return Ok(Door { served, server: Server::Station(unit, map) });
+                }
+                let options =
+                    modbus::ServeOptions { units: Units::Only(unit), ..modbus::ServeOptions::default() };
+                Ok(Door { served, server: Server::Modbus(map, options) })
             }
             Protocol::Hsms => {
                 let device = endpoint.unit as u16;
@@ -160,14 +163,9 @@ impl Door {
             let serving = Box::pin(bacnet::serve(socket, handle.clone(), std::future::pending()));
             return Ok((door, bound, serving));
         }
-        if let (Protocol::ModbusRtu, Server::Modbus(map, options)) = (endpoint.protocol, &door.server) {
-            let settings = SerialSettings::default();
-            let (port, map, write) = (settings.open(address)?, Arc::clone(map), options.write);
-            let (unit, timing) =
-                (endpoint.unit as u8, LineTiming { silence: settings.silence(), idle: None });
-            let serving =
-                Box::pin(async move { modbus::serve_line(port, &map, unit, timing, write, || {}).await });
-            return Ok((door, address.to_owned(), serving));
+        if let Some(station) = door.station() {
+            let (bound, serving) = listen_line(endpoint, address, [station].into()).await?;
+            return Ok((door, bound, serving));
         }
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?.to_string();
@@ -183,7 +181,7 @@ impl Door {
             Server::Mtconnect(served, options) => {
                 Box::pin(mtconnect::serve(listener, served.clone(), *options, stop))
             }
-            Server::Bacnet(_) | Server::Opcua => Box::pin(stop),
+            Server::Station(..) | Server::Bacnet(_) | Server::Opcua => Box::pin(stop),
         };
         Ok((door, bound, serving))
     }
@@ -191,6 +189,14 @@ impl Door {
     /// The machine behind the door.
     pub fn served(&self) -> &dyn Served {
         &*self.served
+    }
+
+    /// Its address on a line and what it shows there, where its protocol has lines.
+    pub fn station(&self) -> Option<(u8, Arc<Mutex<RegisterMap>>)> {
+        match &self.server {
+            Server::Station(unit, map) => Some((*unit, Arc::clone(map))),
+            _ => None,
+        }
     }
 
     /// What was kept for whoever comes back is kept no more: an MTConnect agent's buffer ran over.
@@ -205,7 +211,14 @@ impl Door {
         match &self.server {
             Server::Modbus(map, options) => {
                 let (map, options) = (Arc::clone(map), *options);
-                Some(Box::pin(modbus::serve_one(stream, map, options)))
+                Some(Box::pin(async move { modbus::serve_stream(stream, &map, options, || {}).await }))
+            }
+            Server::Station(unit, map) => {
+                let (stations, options) = ([(*unit, Arc::clone(map))], modbus::ServeOptions::default());
+                let timing = LineTiming::stream(options.idle);
+                Some(Box::pin(async move {
+                    modbus::serve_line(stream, &stations, timing, options.write, || {}).await;
+                }))
             }
             Server::Hsms(handle) => {
                 let handle = handle.clone();
@@ -228,6 +241,27 @@ impl Door {
             _ => None,
         }
     }
+}
+
+/// Serves all stations of a line: a serial port, or whoever connects to an address. Gives where it really listens.
+pub async fn listen_line(
+    endpoint: &Endpoint,
+    address: &str,
+    stations: Stations<RegisterMap>,
+) -> Result<(String, Serving), OpenError> {
+    let options = modbus::ServeOptions::default();
+    if endpoint.protocol == Protocol::ModbusRtu {
+        let settings = endpoint.serial.as_deref().map(str::parse::<SerialSettings>).transpose();
+        let settings = settings.map_err(|e| no(format!("serial = {e}")))?.unwrap_or_default();
+        let (port, timing) = (settings.open(address)?, LineTiming::wire(settings.silence()));
+        let serving = async move {
+            modbus::serve_line(port, &stations, timing, options.write, || {}).await;
+        };
+        return Ok((address.to_owned(), Box::pin(serving)));
+    }
+    let listener = TcpListener::bind(address).await?;
+    let bound = listener.local_addr()?.to_string();
+    Ok((bound, Box::pin(modbus::serve_rtu(listener, stations, options, std::future::pending()))))
 }
 
 async fn opcua_door(

@@ -5,6 +5,7 @@ pub mod door;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aegis_models::site::Endpoint;
 use aegis_models::{Command, CommandId, Event, Frame, MachineIx, PointIx, Protocol, Site, Time};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
@@ -12,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::link::{Line, proxy, proxy_datagrams};
 use crate::{STEP, Twin, clock};
-use door::{Door, NoDoor, OpenError, Serving, Setting};
+use door::{Door, NoDoor, OpenError, Serving, Setting, listen_line};
 
 /// The longest that several steps are taken at once to keep the pace [wall time].
 const BATCH: Duration = Duration::from_millis(10);
@@ -62,7 +63,7 @@ pub struct Host {
 
 impl Host {
     /// Opens every endpoint of the site. A port 0 becomes a free one. A machine with a line is reached over it, at its
-    /// first endpoint.
+    /// first endpoint. Machines at one serial port, or at one address with serial frames, are served there together.
     pub async fn open(
         twin: Twin,
         mut site: Site,
@@ -72,36 +73,47 @@ impl Host {
         let all_lines = lines.iter().map(|(m, l)| (*m, l.clone())).collect();
         let mut doors = Vec::new();
         let mut servers = JoinSet::new();
+        let mut shared: Vec<(String, Endpoint, Vec<_>)> = Vec::new();
         for (i, entry) in site.machines.iter_mut().enumerate() {
             let ix = MachineIx(i as u16);
             let named = entry.clone();
             for endpoint in &mut entry.endpoints {
                 let public = endpoint.address.clone();
                 let line = lines.remove(&ix);
+                if line.is_none() && endpoint.protocol.shares_line() && !public.ends_with(":0") {
+                    let door = Door::in_memory(endpoint, &named, twin.profile(ix), setting);
+                    let door = door.map_err(|e| failed(&named.name, endpoint, e.into()))?;
+                    let same = shared.iter_mut().find(|(_, e, _)| e.address == public);
+                    match same {
+                        Some((_, _, stations)) => stations.extend(door.station()),
+                        None => {
+                            let stations = door.station().into_iter().collect();
+                            shared.push((named.name.clone(), endpoint.clone(), stations));
+                        }
+                    }
+                    doors.push((ix, door));
+                    continue;
+                }
                 let address = if line.is_some() { HIDDEN } else { &public };
                 let opened = Door::listen(endpoint, address, &named, twin.profile(ix), setting).await;
-                let (machine, protocol) = (named.name.clone(), endpoint.protocol);
-                let (door, mut bound, serving) = opened.map_err(|e| match e {
-                    OpenError::NoDoor(source) => ServeError::NoDoor { machine: machine.clone(), source },
-                    OpenError::Io(source) => ServeError::Listen {
-                        machine: machine.clone(),
-                        protocol,
-                        address: public.clone(),
-                        source,
-                    },
-                })?;
+                let (door, mut bound, serving) = opened.map_err(|e| failed(&named.name, endpoint, e))?;
                 servers.spawn(serving);
                 if let Some(line) = line {
-                    let (outer, carrying) =
-                        in_front(protocol, &public, bound, line).await.map_err(|source| {
-                            ServeError::Listen { machine, protocol, address: public.clone(), source }
-                        })?;
+                    let (outer, carrying) = in_front(endpoint.protocol, &public, bound, line)
+                        .await
+                        .map_err(|e| failed(&named.name, endpoint, e.into()))?;
                     servers.spawn(carrying);
                     bound = outer;
                 }
                 endpoint.address = bound;
                 doors.push((ix, door));
             }
+        }
+        for (machine, endpoint, stations) in shared {
+            let (_, serving) = listen_line(&endpoint, &endpoint.address, stations.into())
+                .await
+                .map_err(|e| failed(&machine, &endpoint, e))?;
+            servers.spawn(serving);
         }
         let mut host = Host { twin, site, doors, lines: all_lines, servers, most_late: Duration::ZERO };
         // Nobody reads a device that has no values yet: the slowest points come once a second.
@@ -198,6 +210,17 @@ async fn in_front(
     let listener = TcpListener::bind(public).await?;
     let bound = listener.local_addr()?.to_string();
     Ok((bound, Box::pin(proxy(listener, inner, line))))
+}
+
+fn failed(machine: &str, endpoint: &Endpoint, e: OpenError) -> ServeError {
+    let machine = machine.to_owned();
+    match e {
+        OpenError::NoDoor(source) => ServeError::NoDoor { machine, source },
+        OpenError::Io(source) => {
+            let (protocol, address) = (endpoint.protocol, endpoint.address.clone());
+            ServeError::Listen { machine, protocol, address, source }
+        }
+    }
 }
 
 /// Hands a machine what a client wrote to it.

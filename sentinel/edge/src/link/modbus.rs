@@ -1,6 +1,7 @@
 //! A machine on Modbus.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aegis_adapters::modbus::{BadBinding, Binding, Client, SerialSettings};
 use aegis_adapters::{ClientError, LinkError};
@@ -33,25 +34,35 @@ impl<W> Modbus<W> {
     }
 }
 
+impl<W: Wires> Modbus<W> {
+    async fn stream(&self) -> Result<W::Stream, LinkError> {
+        let limit = self.equipment.timeout;
+        let connected = timeout(limit, self.wires.connect(&self.equipment.address)).await;
+        Ok(connected.map_err(|_| LinkError::Timeout(limit))??)
+    }
+}
+
 impl<W: Wires> Dial for Modbus<W> {
     type Talk = Rounder;
 
     async fn dial(&mut self) -> Result<Rounder, LinkError> {
+        let Equipment { protocol, address, line, timeout: limit, .. } = &self.equipment;
         // Checked with the configuration to lie in 0 to 255.
         let unit = self.equipment.unit.map_or(1, |u| u as u8);
-        let (limit, binding) = (self.equipment.timeout, Arc::clone(&self.binding));
-        let address = &self.equipment.address;
-        let client = if self.equipment.protocol == Protocol::ModbusRtu {
-            // Checked with the configuration as well.
-            let settings: SerialSettings = self.equipment.serial.parse().unwrap_or_default();
-            Client::attach_line(settings.open(address)?, unit, binding, limit)
-        } else {
-            let connected = timeout(limit, self.wires.connect(address)).await;
-            let stream = connected.map_err(|_| LinkError::Timeout(limit))??;
-            match self.equipment.protocol {
-                Protocol::ModbusRtuOverTcp => Client::attach_line(stream, unit, binding, limit),
-                _ => Client::attach(stream, unit, binding, limit),
+        let binding = Arc::clone(&self.binding);
+        let client = match protocol {
+            Protocol::ModbusRtu => {
+                // Checked with the configuration as well.
+                let settings: SerialSettings = self.equipment.serial.parse().unwrap_or_default();
+                line.open(settings.silence(), || async { Ok(settings.open(address)?) }).await?;
+                Client::attach_line(line.clone(), unit, binding, *limit)
             }
+            Protocol::ModbusRtuOverTcp => {
+                // The gateway keeps the silence on its own wire.
+                line.open(Duration::ZERO, || self.stream()).await?;
+                Client::attach_line(line.clone(), unit, binding, *limit)
+            }
+            _ => Client::attach(self.stream().await?, unit, binding, *limit),
         };
         let periods = self.binding.groups().iter().map(|g| g.period.0);
         Ok(Rounder { client, rounds: Rounds::new(periods, self.clock) })
