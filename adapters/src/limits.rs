@@ -162,6 +162,15 @@ pub const OPCUA_CONTINUATIONS: usize = 16;
 pub const OPCUA_SESSION_MS: u64 = 60_000;
 /// How long a new connection may take to say hello and open its channel.
 pub const OPCUA_HELLO: Duration = Duration::from_secs(5);
+/// Connections that one OPC UA server serves at once; for one more, the one least in use is closed. Half of them may
+/// be on their way to a session.
+pub const OPCUA_CONNECTIONS: usize = 2 * OPCUA_SESSIONS;
+/// How long an OPC UA connection may take to come to a session.
+pub const OPCUA_SESSIONLESS: Duration = Duration::from_secs(10);
+/// How long an OPC UA connection may stay without a request: its session has ended by then.
+pub const OPCUA_IDLE: Duration = Duration::from_secs(75);
+/// How long a peer may leave a reply unread before its connection is closed.
+pub const OPCUA_WRITE: Duration = Duration::from_secs(10);
 /// How long connections may take to end when their server stops.
 pub const OPCUA_STOP: Duration = Duration::from_secs(2);
 /// How far back an OPC UA server remembers a point.
@@ -178,6 +187,16 @@ pub const OPCUA_REJECTED_CERTIFICATES: usize = 64;
 pub const OPCUA_HEARD: usize = 8_192;
 /// Nodes that an OPC UA client names in one request.
 pub const OPCUA_NODES_PER_REQUEST: usize = 100;
+/// Nodes whose history an OPC UA client asks for in one request: each may bring thousands of values.
+pub const OPCUA_HISTORY_NODES: usize = 4;
+/// How far back an OPC UA client asks for what it missed while its link was down [the machine's time].
+pub const OPCUA_MISSED: Duration = Duration::from_secs(300);
+/// Values of one point that it takes of that.
+pub const OPCUA_MISSED_VALUES: usize = 10_000;
+/// How long it asks; what has not been told by then is given up.
+pub const OPCUA_RECALL: Duration = Duration::from_secs(10);
+/// How far the samples of one machine's points may lie apart that a server tells together.
+pub const OPCUA_SKEW: Duration = Duration::from_secs(10);
 
 /// Lists in lists of a SECS-II item.
 pub const HSMS_DEPTH: usize = 32;

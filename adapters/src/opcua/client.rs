@@ -1,50 +1,74 @@
 //! The sentinel's side: hears a machine's points by a subscription, and writes its set-points.
 //!
 //! A device that refuses is not a link that failed: after a refusal the session goes on. A session that is lost, for
-//! whatever reason, stays lost: the client is closed for good, and its owner connects anew, which begins with the
-//! whole image, so that nothing is missed in between.
+//! whatever reason, stays lost: the client is closed for good, and its owner connects anew with what it remembers of the
+//! last one ([`Client::resume`]). That begins with what was missed in between, as far as the server keeps a history, and
+//! with the whole image.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aegis_models::{PointIx, Quality, Sample};
-use opcua::client::{MonitoredItem, SubscriptionCallbacks};
 use opcua::types::{
-    AttributeId, BrowseDescription, BrowseDirection, CallMethodRequest, DataChangeFilter, DataChangeTrigger,
-    DataValue, DeadbandType, Error, ExtensionObject, Identifier, MonitoredItemCreateRequest, MonitoringMode,
-    MonitoringParameters, NodeId, ReadValueId, ReferenceTypeId, StatusCode, TimestampsToReturn, Variant,
+    AttributeId, CallMethodRequest, DataValue, Error, NodeId, ReadValueId, StatusCode, TimestampsToReturn,
     VariantScalarTypeId, WriteValue,
 };
-use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
 
 use super::binding::{Binding, Place};
-use super::session::{ClientOptions, Link, Loss, establish, failed, is_loss, millis};
+use super::moment::{By, Moment, Stamps, Waiting};
+use super::session::{ClientOptions, Link, Loss, establish, failed, is_loss};
 use super::values;
 use crate::client::{ClientError, LinkError};
-use crate::limits::{OPCUA_NODES_PER_REQUEST, OPCUA_QUEUED_VALUES};
+use crate::clock;
+use crate::limits::OPCUA_NODES_PER_REQUEST;
 
 /// A connection to one machine.
 pub struct Client {
     /// None once the link has failed.
-    link: Option<Link>,
-    binding: Arc<Binding>,
-    timeout: Duration,
-    nodes: Vec<Node>,
-    notes: Vec<String>,
-    image: Vec<Sample>,
+    pub(super) link: Option<Link>,
+    pub(super) binding: Arc<Binding>,
+    pub(super) timeout: Duration,
+    pub(super) nodes: Vec<Node>,
+    pub(super) notes: Vec<String>,
+    pub(super) image: Vec<Sample>,
+    pub(super) memory: Memory,
+    pub(super) waiting: Waiting,
     repeat: Interval,
+    /// The moment of the last image [100 ns since 1601]; none before the first.
+    imaged: Option<Option<i64>>,
+    /// Changes closer together than this are of one moment [100 ns].
+    within: i64,
+}
+
+/// What has been heard of a machine, over all the connections to it. A handle: clones are the same memory.
+#[derive(Clone, Debug, Default)]
+pub struct Memory(Arc<Mutex<Stamps>>);
+
+impl Memory {
+    pub(super) fn stamps(&self) -> MutexGuard<'_, Stamps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a machine told of one moment.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// When it was so; none where nobody says, and it is as of now.
+    pub moment: Option<Moment>,
+    /// In the profile's order, each point once.
+    pub samples: Vec<Sample>,
 }
 
 /// What the server says of one place.
 #[derive(Debug)]
-struct Node {
-    id: NodeId,
-    scalar: VariantScalarTypeId,
-    missing: bool,
+pub(super) struct Node {
+    pub(super) id: NodeId,
+    pub(super) scalar: VariantScalarTypeId,
+    pub(super) missing: bool,
     /// The method that sets it, and the object that it belongs to.
-    method: Option<(NodeId, NodeId)>,
+    pub(super) method: Option<(NodeId, NodeId)>,
 }
 
 impl Client {
@@ -54,24 +78,39 @@ impl Client {
         binding: Arc<Binding>,
         options: &ClientOptions,
     ) -> Result<Client, LinkError> {
-        let url = if address.contains("://") { address.to_owned() } else { format!("opc.tcp://{address}") };
-        let link = establish(&url, options).await?;
-        let mut repeat = interval(options.image.max(Duration::from_millis(1)));
-        repeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let none = |p: &Place| Sample { point: p.point, value: f64::NAN, quality: Quality::Bad };
-        let image = binding.places().iter().map(none).collect();
-        let (timeout_, nodes, notes) = (options.timeout, Vec::new(), Vec::new());
-        let mut client = Client { link: Some(link), binding, timeout: timeout_, nodes, notes, image, repeat };
-        // Each request has its own bound; together they have one too.
-        let setup = timeout(timeout_.saturating_mul(2), client.set_up(options)).await;
-        setup.map_err(|_| LinkError::Timeout(timeout_))??;
-        Ok(client)
+        Client::resume(address, binding, options, &Memory::default()).await
     }
 
-    async fn set_up(&mut self, options: &ClientOptions) -> Result<(), LinkError> {
-        self.find_nodes().await?;
-        self.find_methods().await?;
-        self.subscribe(options).await
+    /// Connects anew, with the memory of earlier connections: what the server's history holds of the time in between
+    /// is told before anything else, each value with its own moment.
+    pub async fn resume(
+        address: &str,
+        binding: Arc<Binding>,
+        options: &ClientOptions,
+        memory: &Memory,
+    ) -> Result<Client, LinkError> {
+        let url = if address.contains("://") { address.to_owned() } else { format!("opc.tcp://{address}") };
+        let link = establish(&url, options).await?;
+        let every = options.image.max(Duration::from_millis(1));
+        let mut repeat = interval_at(clock::now() + every, every);
+        repeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let none = |p: &Place| Sample { point: p.point, value: f64::NAN, quality: Quality::Bad };
+        let fastest = binding.places().iter().map(|p| p.period.0).min().unwrap_or_default();
+        let mut client = Client {
+            link: Some(link),
+            timeout: options.timeout,
+            nodes: Vec::new(),
+            notes: Vec::new(),
+            image: binding.places().iter().map(none).collect(),
+            memory: memory.clone(),
+            waiting: Waiting::default(),
+            repeat,
+            imaged: None,
+            within: (fastest.as_nanos() / 400) as i64,
+            binding,
+        };
+        client.set_up(options).await?;
+        Ok(client)
     }
 
     /// Whether the link has failed: connect anew.
@@ -84,40 +123,77 @@ impl Client {
         &self.binding
     }
 
-    /// What is amiss with the machine's address space: nodes that the profile names and the machine has not.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+    /// What is amiss while the link stands: nodes that the profile names and the machine has not, what the server grants
+    /// less of than was asked, values that were lost.
+    pub fn notes(&self) -> Vec<String> {
+        let lossy = self.link.iter().flat_map(|link| link.inbox.lossy());
+        let lossy: Vec<&str> = lossy.map(|place| self.binding.places()[place].node.as_str()).collect();
+        let lost = lossy.first().map(|first| match lossy.len() - 1 {
+            0 => format!("values of {first} were lost: a queue ran over"),
+            more => format!("values of {first} and {more} more were lost: queues ran over"),
+        });
+        self.notes.iter().cloned().chain(lost).collect()
     }
 
-    /// Waits until the machine has told something, or the whole image is due again, and returns it in the profile's
-    /// order. Several changes of one point come in several calls, in order. May be given up at any moment.
-    pub async fn heard(&mut self) -> Result<Vec<Sample>, LinkError> {
+    /// Waits until the machine has told something, or the whole image is due again, and returns it with its moment. What
+    /// came together and held one after the other comes in several calls, the oldest first. The image is repeated only
+    /// while the server is heard: what a line holds back may have changed. May be given up at any moment.
+    pub async fn heard(&mut self) -> Result<Heard, LinkError> {
         loop {
             let link = self.link.as_ref().ok_or(LinkError::Closed)?;
-            let mut changes = link.inbox.take();
-            if !changes.is_empty() {
-                changes.sort_by_key(|(place, _)| *place);
-                for (place, sample) in &changes {
-                    self.image[*place] = *sample;
-                }
-                return Ok(changes.into_iter().map(|(_, sample)| sample).collect());
+            let loss = link.inbox.loss();
+            if let Some(heard) = self.next() {
+                return Ok(heard);
             }
-            if let Some(loss) = link.inbox.loss() {
+            if let Some(loss) = loss {
                 return Err(self.close(loss));
             }
+            let Some(link) = &self.link else { return Err(LinkError::Closed) };
             tokio::select! {
                 () = link.inbox.news.notified() => {}
-                _ = self.repeat.tick() => return Ok(self.image.clone()),
+                _ = self.repeat.tick() => if link.inbox.take_alive() {
+                    return Ok(self.whole());
+                }
             }
         }
+    }
+
+    /// What has come already. What a history told is followed by the first image, and that by what has changed since.
+    fn next(&mut self) -> Option<Heard> {
+        let mut stamps = self.memory.stamps();
+        if self.imaged.is_some() {
+            let came = self.link.as_ref()?.inbox.take();
+            let judged = came.iter().filter_map(|c| Some((stamps.judge(c)?, c.place, c.sample)));
+            self.waiting.add(judged);
+        }
+        let Some((moment, changes)) = self.waiting.take(self.within) else {
+            drop(stamps);
+            return self.imaged.is_none().then(|| self.whole());
+        };
+        if self.imaged.is_some() {
+            changes.iter().for_each(|(place, sample)| self.image[*place] = *sample);
+        }
+        let samples = changes.into_iter().map(|(_, sample)| sample).collect();
+        Some(Heard { moment: moment.map(|m| stamps.moment(m)), samples })
+    }
+
+    /// The image, as of the newest moment that any source told: whatever held earlier has been told. What was told of
+    /// that very moment is left out. Where no source has told anything new, it is as of now.
+    fn whole(&mut self) -> Heard {
+        let stamps = self.memory.stamps();
+        let newest = stamps.newest();
+        let moved = newest.filter(|_| self.imaged != Some(newest));
+        let first = self.imaged.replace(newest).is_none();
+        let old = |i: &usize| first || moved.is_none() || stamps.heard_until(*i) != moved;
+        let samples = (0..self.image.len()).filter(old).map(|i| self.image[i]).collect();
+        Heard { moment: moved.map(|t| stamps.moment((By::Source, t))), samples }
     }
 
     /// Reads all points, in the profile's order.
     pub async fn read_points(&mut self) -> Result<Vec<Sample>, ClientError> {
         let values = self.read(AttributeId::Value).await?;
         let places = self.binding.places().iter().zip(values);
-        self.image = places.map(|(place, value)| sample(place.point, &value)).collect();
-        Ok(self.image.clone())
+        Ok(places.map(|(place, value)| sample(place.point, &value)).collect())
     }
 
     /// Writes one point [the point's unit], by a write or by its method as the profile says, and waits until the
@@ -182,24 +258,27 @@ impl Client {
     }
 
     /// A request's answer, or that there was none in time.
-    async fn bounded<T>(&self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    pub(super) async fn bounded<T>(
+        &self,
+        request: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Failure> {
         match timeout(self.timeout, request).await {
             Ok(answer) => answer.map_err(Failure::Error),
             Err(_) => Err(Failure::Silent),
         }
     }
 
-    fn failed(&mut self, e: Error) -> LinkError {
+    pub(super) fn failed(&mut self, e: Error) -> LinkError {
         self.link = None;
         failed(self.timeout)(e)
     }
 
-    fn close(&mut self, loss: Loss) -> LinkError {
+    pub(super) fn close(&mut self, loss: Loss) -> LinkError {
         self.link = None;
         loss.error(self.timeout)
     }
 
-    async fn ask<T, R>(
+    pub(super) async fn ask<T, R>(
         &mut self,
         request: impl FnOnce(Arc<opcua::client::Session>) -> R,
     ) -> Result<T, LinkError>
@@ -214,7 +293,7 @@ impl Client {
         }
     }
 
-    async fn read(&mut self, attribute: AttributeId) -> Result<Vec<DataValue>, LinkError> {
+    pub(super) async fn read(&mut self, attribute: AttributeId) -> Result<Vec<DataValue>, LinkError> {
         let read = |node: &Node| ReadValueId {
             node_id: node.id.clone(),
             attribute_id: attribute as u32,
@@ -226,7 +305,7 @@ impl Client {
             let part = part.to_vec();
             let count = part.len();
             let answer = self
-                .ask(|session| async move { session.read(&part, TimestampsToReturn::Neither, 0.0).await })
+                .ask(|session| async move { session.read(&part, TimestampsToReturn::Both, 0.0).await })
                 .await?;
             if answer.len() != count {
                 return Err(self.mismatch(format!("{} values to a read of {count}", answer.len())));
@@ -236,165 +315,13 @@ impl Client {
         Ok(values)
     }
 
-    fn mismatch(&mut self, what: String) -> LinkError {
+    pub(super) fn mismatch(&mut self, what: String) -> LinkError {
         self.link = None;
         LinkError::Mismatch(what)
     }
-
-    /// Finds the namespace, and of each node whether it is there and what type it has; its value is the first image.
-    async fn find_nodes(&mut self) -> Result<(), LinkError> {
-        let namespaces = self.ask(|session| async move { session.read_namespace_array().await }).await?;
-        let Some(namespace) = namespaces.get_index(self.binding.namespace()) else {
-            let uri = self.binding.namespace().to_owned();
-            return Err(self.mismatch(format!("the machine has no namespace {uri}: is it of this kind?")));
-        };
-        let node = |place: &Place| Node {
-            id: NodeId::new(namespace, place.node.as_str()),
-            scalar: values::scalar(place.data),
-            missing: false,
-            method: place.method.as_ref().map(|m| (NodeId::null(), NodeId::new(namespace, m.as_str()))),
-        };
-        self.nodes = self.binding.places().iter().map(node).collect();
-        let types = self.read(AttributeId::DataType).await?;
-        let values = self.read(AttributeId::Value).await?;
-        for (i, (kind, value)) in types.iter().zip(&values).enumerate() {
-            let place = &self.binding.places()[i];
-            self.nodes[i].missing = kind.status() == StatusCode::BadNodeIdUnknown;
-            if self.nodes[i].missing {
-                self.notes.push(format!("there is no node {}", place.node));
-            }
-            let told = value.value.as_ref().and_then(values::unpack).map(|(_, scalar)| scalar);
-            if let Some(scalar) = told.or_else(|| scalar_of(kind.value.as_ref()?)) {
-                self.nodes[i].scalar = scalar;
-            }
-            self.image[i] = sample(place.point, value);
-        }
-        Ok(())
-    }
-
-    /// Finds the objects that the methods belong to: a call names both.
-    async fn find_methods(&mut self) -> Result<(), LinkError> {
-        let with_method: Vec<usize> = (0..self.nodes.len())
-            .filter(|i| self.binding.places()[*i].by_method && self.nodes[*i].method.is_some())
-            .collect();
-        for part in with_method.chunks(OPCUA_NODES_PER_REQUEST) {
-            let browse = |i: &usize| BrowseDescription {
-                node_id: self.nodes[*i]
-                    .method
-                    .as_ref()
-                    .map_or_else(NodeId::null, |(_, method)| method.clone()),
-                browse_direction: BrowseDirection::Inverse,
-                reference_type_id: ReferenceTypeId::HasComponent.into(),
-                include_subtypes: true,
-                node_class_mask: 0,
-                result_mask: 0,
-            };
-            let browse: Vec<BrowseDescription> = part.iter().map(browse).collect();
-            let results = self.ask(|session| async move { session.browse(&browse, 1, None).await }).await?;
-            for (i, result) in part.iter().zip(results) {
-                let object = result.references.into_iter().flatten().next().map(|r| r.node_id.node_id);
-                let node = &mut self.nodes[*i];
-                node.method = object.and_then(|object| Some((object, node.method.take()?.1)));
-                if node.method.is_none() {
-                    let method = self.binding.places()[*i].method.as_deref().unwrap_or_default();
-                    self.notes.push(format!("there is no method {method}"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn subscribe(&mut self, options: &ClientOptions) -> Result<(), LinkError> {
-        let Some(link) = &self.link else { return Err(LinkError::Closed) };
-        let (changed, ended) = (Arc::clone(&link.inbox), Arc::clone(&link.inbox));
-        let points: Vec<PointIx> = self.binding.places().iter().map(|p| p.point).collect();
-        let on_value = move |value: DataValue, item: &MonitoredItem| {
-            // Handles are ours: the place, counted from 1.
-            let place = (item.client_handle() as usize).wrapping_sub(1);
-            if let Some(point) = points.get(place) {
-                changed.push(place, sample(*point, &value));
-            }
-        };
-        let on_status = move |change: opcua::types::StatusChangeNotification| {
-            ended.lose(Loss::Broken(format!("the server ended the subscription: {}", change.status)));
-        };
-        let callbacks = SubscriptionCallbacks::new(on_status, on_value, |_, _| {});
-        let interval = options.publishing.max(Duration::from_millis(1));
-        let beats = |span: Duration| (millis(span) / millis(interval).max(1)).max(1);
-        let (keep_alive, lifetime) = (beats(self.timeout / 3), beats(self.timeout.saturating_mul(4)));
-        let lifetime = lifetime.max(keep_alive * 3);
-        let id = self
-            .ask(|session| async move {
-                session.create_subscription(interval, lifetime, keep_alive, 0, 0, true, callbacks).await
-            })
-            .await?;
-        let present: Vec<usize> = (0..self.nodes.len()).filter(|i| !self.nodes[*i].missing).collect();
-        for part in present.chunks(OPCUA_NODES_PER_REQUEST) {
-            let refused = self.monitor(id, part, options.deadband).await?;
-            // A server that knows no deadband tells everything.
-            let again: Vec<usize> = refused.iter().map(|(i, _)| *i).collect();
-            if again.is_empty() {
-                continue;
-            }
-            for (i, status) in self.monitor(id, &again, false).await? {
-                let node = &self.binding.places()[i].node;
-                self.notes.push(format!("node {node} can not be monitored: {status}"));
-                self.image[i].quality = Quality::Bad;
-            }
-        }
-        Ok(())
-    }
-
-    /// Monitors some places, and tells which the server refused.
-    async fn monitor(
-        &mut self,
-        subscription: u32,
-        places: &[usize],
-        deadband: bool,
-    ) -> Result<Vec<(usize, StatusCode)>, LinkError> {
-        let item = |i: &usize| {
-            let place = &self.binding.places()[*i];
-            let silent = if deadband { place.deadband } else { 0.0 };
-            let filter = DataChangeFilter {
-                trigger: DataChangeTrigger::StatusValue,
-                deadband_type: if silent > 0.0 { DeadbandType::Absolute } else { DeadbandType::None } as u32,
-                deadband_value: silent,
-            };
-            let item = ReadValueId {
-                node_id: self.nodes[*i].id.clone(),
-                attribute_id: AttributeId::Value as u32,
-                ..ReadValueId::default()
-            };
-            MonitoredItemCreateRequest {
-                item_to_monitor: item,
-                monitoring_mode: MonitoringMode::Reporting,
-                requested_parameters: MonitoringParameters {
-                    client_handle: *i as u32 + 1,
-                    // As fast as the machine has values: a slower sampling would hide what happens between.
-                    sampling_interval: 0.0,
-                    filter: ExtensionObject::from_message(filter),
-                    queue_size: OPCUA_QUEUED_VALUES as u32,
-                    discard_oldest: true,
-                },
-            }
-        };
-        let items: Vec<MonitoredItemCreateRequest> = places.iter().map(item).collect();
-        let results = self
-            .ask(|session| async move {
-                session.create_monitored_items(subscription, TimestampsToReturn::Source, items).await
-            })
-            .await?;
-        let statuses: BTreeSet<(usize, u32)> =
-            places.iter().zip(&results).map(|(i, r)| (*i, r.result.status_code.bits())).collect();
-        let refused = |(i, bits): (usize, u32)| {
-            let status = StatusCode::from(bits);
-            (!status.is_good()).then_some((i, status))
-        };
-        Ok(statuses.into_iter().filter_map(refused).collect())
-    }
 }
 
-enum Failure {
+pub(super) enum Failure {
     Silent,
     Error(Error),
 }
@@ -405,34 +332,12 @@ impl fmt::Debug for Client {
     }
 }
 
-fn sample(point: PointIx, value: &DataValue) -> Sample {
+pub(super) fn sample(point: PointIx, value: &DataValue) -> Sample {
     let quality = values::quality(value.status());
     match value.value.as_ref().and_then(values::unpack) {
         Some((number, _)) if quality != Quality::Bad => Sample { point, value: number, quality },
         _ => Sample { point, value: f64::NAN, quality: Quality::Bad },
     }
-}
-
-/// The scalar of a DataType attribute: built-in types have the numbers of their encodings (Part 6, 5.1.2).
-fn scalar_of(data_type: &Variant) -> Option<VariantScalarTypeId> {
-    let Variant::NodeId(id) = data_type else { return None };
-    let Identifier::Numeric(number) = id.identifier else { return None };
-    use VariantScalarTypeId as S;
-    let scalars = [
-        S::Boolean,
-        S::SByte,
-        S::Byte,
-        S::Int16,
-        S::UInt16,
-        S::Int32,
-        S::UInt32,
-        S::Int64,
-        S::UInt64,
-        S::Float,
-        S::Double,
-    ];
-    let index = usize::try_from(number.checked_sub(1)?).ok()?;
-    (id.namespace == 0).then(|| scalars.get(index).copied())?
 }
 
 /// Part 4, 5.12.2: the reason for a refused argument stands with the argument.

@@ -1,7 +1,7 @@
 //! The server: one machine on its own port.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::binding::{BadBinding, Binding};
 use super::device::{Device, Nodes};
 use super::events::Teller;
+use super::front::front;
 use super::image::Image;
 use super::security::{Anonymous, Doorman, Mode, Secret};
 use super::space::{Identity, Space};
@@ -151,17 +152,23 @@ pub fn open(
 /// ends with it.
 pub async fn serve(endpoint: Endpoint, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
     let Endpoint { server, control, listener, .. } = endpoint;
-    let running = server.run_with(listener);
-    tokio::pin!(running, stop);
+    let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let carrying = front(listener, inner.local_addr()?, control.clone());
+    let running = server.run_with(inner);
+    tokio::pin!(running, carrying, stop);
     tokio::select! {
         ended = &mut running => return ended.map_err(ServeError::Options),
+        () = &mut carrying => {}
         () = &mut stop => control.cancel(),
     }
     // Those that do not take their leave in time lose their connection with the server.
-    match timeout(limits::OPCUA_STOP, running).await {
-        Ok(ended) => ended.map_err(ServeError::Options),
-        Err(_) => Ok(()),
-    }
+    let ending = async {
+        tokio::select! {
+            ended = running => ended.map_err(ServeError::Options),
+            () = carrying => Ok(()),
+        }
+    };
+    timeout(limits::OPCUA_STOP, ending).await.unwrap_or(Ok(()))
 }
 
 fn builder(

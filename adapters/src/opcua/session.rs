@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aegis_models::Sample;
 use futures_util::StreamExt as _;
 use opcua::client::{
     ClientBuilder, IdentityToken, Password, Session, SessionActivity, SessionPollResult, SubscriptionActivity,
@@ -16,6 +15,7 @@ use opcua::types::{EndpointDescription, Error, StatusCode, UAString};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep_until, timeout};
 
+use super::moment::Change;
 use super::pki;
 use super::security::{Mode, Secret};
 use crate::client::LinkError;
@@ -53,7 +53,10 @@ pub struct ClientOptions {
     pub timeout: Duration,
     /// How often the server tells what changed.
     pub publishing: Duration,
-    /// How often the whole image is repeated, changed or not.
+    /// Seconds of the machine's time in one of ours: 1 but where a trainer's machine runs fast. The points are sampled
+    /// at their own periods in the machine's time.
+    pub rate: f64,
+    /// How often the whole image is repeated, changed or not, while the server is heard.
     pub image: Duration,
     /// Whether changes that say nothing, below a tenth of a point's repeatability, are left out.
     pub deadband: bool,
@@ -69,6 +72,7 @@ impl Default for ClientOptions {
             trust_unknown: false,
             timeout: Duration::from_secs(3),
             publishing: Duration::from_millis(250),
+            rate: 1.0,
             image: Duration::from_secs(1),
             deadband: true,
         }
@@ -100,7 +104,11 @@ pub(super) struct Inbox {
 
 #[derive(Debug, Default)]
 struct State {
-    changes: VecDeque<(usize, Sample)>,
+    changes: VecDeque<Change>,
+    /// Places some of whose values were lost: the queue at the server, or this one, ran over.
+    lossy: BTreeSet<usize>,
+    /// Whether the subscription was heard of since somebody asked.
+    alive: bool,
     loss: Option<Loss>,
 }
 
@@ -109,13 +117,19 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A change of the point at that place.
-    pub(super) fn push(&self, place: usize, sample: Sample) {
+    /// A change, and whether others were lost before it.
+    pub(super) fn push(&self, change: Change, overflow: bool) {
         let mut state = self.state();
-        if state.changes.len() >= limits::OPCUA_HEARD {
-            state.changes.pop_front();
+        if overflow {
+            state.lossy.insert(change.place);
         }
-        state.changes.push_back((place, sample));
+        if state.changes.len() >= limits::OPCUA_HEARD
+            && let Some(lost) = state.changes.pop_front()
+        {
+            state.lossy.insert(lost.place);
+        }
+        state.changes.push_back(change);
+        drop(state);
         self.news.notify_one();
     }
 
@@ -128,15 +142,19 @@ impl Inbox {
         self.state().loss.clone()
     }
 
-    /// Of each point its oldest change, so that none of several hides another; the rest is for the next call.
-    pub(super) fn take(&self) -> Vec<(usize, Sample)> {
-        let mut state = self.state();
-        let mut seen = BTreeSet::new();
-        let changes = std::mem::take(&mut state.changes);
-        let (taken, rest): (VecDeque<_>, VecDeque<_>) =
-            changes.into_iter().partition(|(place, _)| seen.insert(*place));
-        state.changes = rest;
-        Vec::from(taken)
+    /// All that came since the last call, in order.
+    pub(super) fn take(&self) -> VecDeque<Change> {
+        std::mem::take(&mut self.state().changes)
+    }
+
+    /// The places some of whose values were lost.
+    pub(super) fn lossy(&self) -> BTreeSet<usize> {
+        self.state().lossy.clone()
+    }
+
+    /// Whether the subscription was heard of since the last call: then what it did not tell of has not changed.
+    pub(super) fn take_alive(&self) -> bool {
+        std::mem::take(&mut self.state().alive)
     }
 }
 
@@ -163,7 +181,7 @@ async fn connect(url: &str, options: &ClientOptions) -> Result<Link, LinkError> 
         .product_uri("urn:aegis:client")
         .session_name(options.name.as_str())
         .trust_server_certs(options.trust_unknown)
-        // Its owner connects anew: a session that came back by itself would hide that values were missed.
+        // Its owner connects anew and asks for what was missed, which a session that came back by itself would not.
         .session_retry_limit(0)
         .recreate_subscriptions(false)
         .max_failed_keep_alive_count(1)
@@ -293,8 +311,11 @@ impl Pump {
                 SessionPollResult::ConnectionLost(status) | SessionPollResult::ReconnectFailed(status) => {
                     lost(status)
                 }
-                SessionPollResult::SessionActivity(SessionActivity::KeepAliveSucceeded)
-                | SessionPollResult::Subscription(SubscriptionActivity::Publish) => Verdict::Alive,
+                SessionPollResult::SessionActivity(SessionActivity::KeepAliveSucceeded) => Verdict::Alive,
+                SessionPollResult::Subscription(SubscriptionActivity::Publish) => {
+                    self.inbox.state().alive = true;
+                    Verdict::Alive
+                }
                 SessionPollResult::SessionActivity(SessionActivity::KeepAliveFailed(status)) => lost(status),
                 SessionPollResult::Subscription(SubscriptionActivity::PublishFailed(
                     StatusCode::BadTooManyPublishRequests,

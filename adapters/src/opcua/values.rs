@@ -95,6 +95,11 @@ pub fn ticks(unix_ns: u64) -> i64 {
     UNIX_TICKS + (unix_ns / 100) as i64
 }
 
+/// The moment of a tick [ns since 1970]; what lies before counts as then.
+pub fn unix_ns(ticks: i64) -> u64 {
+    u64::try_from(ticks.saturating_sub(UNIX_TICKS)).unwrap_or(0).saturating_mul(100)
+}
+
 /// A tick as the library's moment.
 pub fn date_time(ticks: i64) -> DateTime {
     DateTime::from(ticks)
@@ -132,5 +137,6 @@ mod tests {
     fn ticks_begin_in_1601() {
         assert_eq!(date_time(ticks(0)).to_rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(date_time(ticks(1_500_000_000)).ticks(), ticks(1_500_000_000));
+        assert_eq!((unix_ns(ticks(1_500_000_000)), unix_ns(0)), (1_500_000_000, 0));
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_adapters::opcua::{Binding, Client, ClientOptions};
+use aegis_adapters::opcua::{Binding, Client, ClientOptions, Memory};
 use aegis_adapters::{ClientError, LinkError, Served};
 use aegis_models::{PointIx, Quality};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-use super::support::{Running, SOON, binding, frame, free, hear, mill, of, point, quick};
+use super::support::{BEGAN, Running, SOON, binding, frame, free, hear, mill, of, point, quick};
 
 #[tokio::test]
 async fn every_point_is_read_as_it_was_published() {
@@ -54,6 +54,77 @@ async fn each_change_is_heard_once_and_in_order() {
     assert_eq!(values, (21..=40).map(f64::from).collect::<Vec<_>>());
 }
 
+/// What is heard of a point, with its moments after [`BEGAN`] [ms], until its value is `last`.
+async fn history_of(client: &mut Client, id: &str, last: f64) -> Vec<(Option<u64>, f64)> {
+    let mut told = Vec::new();
+    let hearing = async {
+        while told.last().is_none_or(|(_, value)| *value != last) {
+            let heard = client.heard().await.unwrap();
+            let ms = heard.moment.map(|m| (m.unix_ns - BEGAN) / 1_000_000);
+            told.extend(of(&heard.samples, id).map(|s| (ms, s.value)));
+        }
+    };
+    timeout(SOON, hearing).await.expect("it is heard soon");
+    told
+}
+
+#[tokio::test]
+async fn values_that_waited_come_one_after_the_other_with_their_own_moments() {
+    let server = Running::start(&free()).await;
+    server.publish(0, &[("spindle_temp", 20.0, Quality::Good)]);
+    let mut client = server.client().await;
+    assert_eq!(history_of(&mut client, "spindle_temp", 20.0).await, [(Some(0), 20.0)]);
+    // All of it waits at the server, and comes in one message.
+    for n in 1..=20 {
+        let rising = [
+            ("spindle_temp", 20.0 + n as f64, Quality::Good),
+            ("coolant_flow", 12.0 + n as f64 / 2.0, Quality::Good),
+        ];
+        server.publish(100 * n, &rising);
+    }
+    let told = history_of(&mut client, "spindle_temp", 40.0).await;
+    assert_eq!(told, (1..=20).map(|n| (Some(100 * n), 20.0 + n as f64)).collect::<Vec<_>>());
+    assert!(client.notes().is_empty(), "{:?}", client.notes());
+}
+
+#[tokio::test]
+async fn values_that_a_full_queue_lost_are_noted() {
+    let server = Running::start(&free()).await;
+    server.publish(0, &[("spindle_temp", 20.0, Quality::Good)]);
+    let mut client = server.client().await;
+    history_of(&mut client, "spindle_temp", 20.0).await;
+    let count = 2 * aegis_adapters::limits::OPCUA_QUEUED_VALUES as u64;
+    for n in 1..=count {
+        server.publish(100 * n, &[("spindle_temp", 20.0 + n as f64 / 10.0, Quality::Good)]);
+    }
+    let last = f64::from((20.0 + count as f64 / 10.0) as f32);
+    let told = history_of(&mut client, "spindle_temp", last).await;
+    assert!(told.len() < count as usize, "{told:?}");
+    assert_eq!(client.notes(), ["values of Spindle.BearingTemperature were lost: a queue ran over"]);
+}
+
+#[tokio::test]
+async fn what_happened_while_the_link_was_down_is_told_first_and_with_its_own_moments() {
+    let server = Running::start(&free()).await;
+    server.publish(0, &[("spindle_temp", 20.0, Quality::Good)]);
+    let memory = Memory::default();
+    let address = server.address.to_string();
+    let mut client = Client::resume(&address, binding(), &quick(), &memory).await.unwrap();
+    server.publish(1_000, &[("spindle_temp", 21.0, Quality::Good)]);
+    history_of(&mut client, "spindle_temp", 21.0).await;
+    client.disconnect().await;
+    // A spike that is over before anybody is back.
+    for (s, value) in [(2, 22.0), (3, 95.0), (4, 23.0), (5, 24.0)] {
+        server.publish(1_000 * s, &[("spindle_temp", value, Quality::Good)]);
+    }
+    let mut client = Client::resume(&address, binding(), &quick(), &memory).await.unwrap();
+    assert!(client.notes().is_empty(), "{:?}", client.notes());
+    server.publish(6_000, &[("spindle_temp", 25.0, Quality::Good)]);
+    let told = history_of(&mut client, "spindle_temp", 25.0).await;
+    let wanted = [(2, 22.0), (3, 95.0), (4, 23.0), (5, 24.0), (5, 24.0), (6, 25.0)];
+    assert_eq!(told, wanted.map(|(s, value)| (Some(1_000 * s), value)), "the fifth is the image");
+}
+
 #[tokio::test]
 async fn a_change_of_quality_alone_is_heard() {
     let server = Running::start(&free()).await;
@@ -88,7 +159,10 @@ async fn a_deadband_holds_back_what_says_nothing() {
 async fn a_steady_image_is_repeated() {
     let server = Running::start(&free()).await;
     server.publish(0, &[]);
-    let mut client = server.client_with(&ClientOptions { image: Duration::from_millis(20), ..quick() }).await;
+    // The server is heard of three times within the timeout, changed or not.
+    let image = Duration::from_millis(20);
+    let options = ClientOptions { image, timeout: Duration::from_secs(1), ..quick() };
+    let mut client = server.client_with(&options).await;
     let mut whole = 0;
     hear(&mut client, |s| {
         whole += usize::from(s.len() == mill().points.len());
@@ -96,7 +170,11 @@ async fn a_steady_image_is_repeated() {
     })
     .await;
     let image = client.heard().await.unwrap();
-    assert_eq!(of(&image, "coolant_flow_sp").map(|s| (s.value, s.quality)), Some((12.0, Quality::Good)));
+    assert_eq!(image.moment, None, "nothing has changed: it is as of now");
+    assert_eq!(
+        of(&image.samples, "coolant_flow_sp").map(|s| (s.value, s.quality)),
+        Some((12.0, Quality::Good))
+    );
 }
 
 #[tokio::test]
@@ -222,7 +300,8 @@ async fn a_server_that_stops_ends_the_link_and_one_that_is_back_is_heard_again()
     server.publish(0, &[("spindle_temp", 33.0, Quality::Good)]);
     let mut client = server.client().await;
     let first = client.heard().await.unwrap();
-    assert_eq!(of(&first, "spindle_temp").map(|s| s.value), Some(33.0), "the whole image comes first");
+    let value = of(&first.samples, "spindle_temp").map(|s| s.value);
+    assert_eq!(value, Some(33.0), "the whole image comes first");
 }
 
 #[tokio::test]
@@ -284,7 +363,7 @@ async fn hearing_may_be_given_up_at_any_moment() {
         // Given up again and again, at whatever point it is.
         for _ in 0..20 {
             if let Ok(Ok(heard)) = timeout(Duration::from_millis(1), client.heard()).await {
-                values.extend(of(&heard, "spindle_temp").map(|s| s.value as u64));
+                values.extend(of(&heard.samples, "spindle_temp").map(|s| s.value as u64));
             }
         }
     }

@@ -13,6 +13,8 @@ use opcua::types::{
     ReadValueId, ReferenceTypeId, SimpleAttributeOperand, StatusCode, TimestampsToReturn, UserTokenPolicy,
     Variant, WriteValue,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::support::{BEGAN, Running, SOON, free, point};
@@ -265,6 +267,75 @@ async fn events_are_told_to_those_who_listen() {
     assert!(has(&["Coolant.Flow", "100", "again"]), "{told:?}");
     assert!(has(&["Coolant.Flow", "500", "out of range"]), "{told:?}");
     assert!(has(&["Control.FeedHold", "200", "set to 1"]), "{told:?}");
+}
+
+/// A hello and an unprotected channel (Part 6, 7.1.2.3 and 6.7.4), without a session.
+fn hello_and_open(url: &str) -> Vec<u8> {
+    let text = |text: &str| [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let words = |words: &[u32]| words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>();
+    let chunk = |kind: &[u8], body: Vec<u8>| [kind, &(8 + body.len() as u32).to_le_bytes(), &body].concat();
+    let none = u32::MAX;
+    let hello = [words(&[0, 65_535, 65_535, 0, 0]), text(url)].concat();
+    let open = [
+        words(&[0]),
+        text("http://opcfoundation.org/UA/SecurityPolicy#None"),
+        // No certificates; sequence and request number.
+        words(&[none, none, 1, 1]),
+        // OpenSecureChannelRequest; a request header without session, time, diagnostics, audit and further parts.
+        vec![1, 0, 0xBE, 1, 0, 0],
+        words(&[0, 0, 1, 0, none, 0]),
+        vec![0, 0, 0],
+        // Version, issue, unprotected, no nonce, an hour.
+        words(&[0, 0, 1, none, 3_600_000]),
+    ];
+    [chunk(b"HELF", hello), chunk(b"OPNF", open.concat())].concat()
+}
+
+/// Whether the other side has closed by now.
+async fn closed(stream: &mut TcpStream, within: Duration) -> bool {
+    let mut rest = [0; 1024];
+    let reading = async { while let Ok(1..) = stream.read(&mut rest).await {} };
+    timeout(within, reading).await.is_ok()
+}
+
+#[tokio::test]
+async fn channels_without_a_session_push_each_other_out_and_nobody_at_work() {
+    let server = Running::start(&free()).await;
+    server.publish(0, &[]);
+    let peer = Peer::of(&server).await;
+    let most = aegis_adapters::limits::OPCUA_CONNECTIONS;
+    let mut idle = Vec::new();
+    for _ in 0..2 * most {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(&hello_and_open("opc.tcp://127.0.0.1:1/")).await.unwrap();
+        // Acknowledged and opened: what follows a chunk's type and size is counted by it.
+        let mut first = [0; 8];
+        stream.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first[..4], b"ACKF");
+        idle.push(stream);
+    }
+    let mut open = 0;
+    for stream in &mut idle {
+        open += usize::from(!closed(stream, Duration::from_millis(20)).await);
+    }
+    assert!((1..most).contains(&open), "{open} of {} are open", idle.len());
+    assert!(peer.value(peer.id("Coolant.Flow")).await.status == Some(StatusCode::Good), "who works stays");
+    // Those that are left come to no session, and are closed.
+    for stream in &mut idle {
+        assert!(closed(stream, SOON).await);
+    }
+    assert!(peer.value(peer.id("Coolant.Flow")).await.status == Some(StatusCode::Good));
+}
+
+#[tokio::test]
+async fn a_client_is_told_the_port_that_it_can_reach() {
+    let server = Running::start(&free()).await;
+    let url = format!("opc.tcp://{}", server.address);
+    let client =
+        ClientBuilder::new().application_name("peer").application_uri("urn:peer").pki_dir("\0").client();
+    let offered = client.unwrap().get_server_endpoints_from_url(url.as_str()).await.unwrap();
+    let urls: Vec<&str> = offered.iter().map(|e| e.endpoint_url.as_ref()).collect();
+    assert!(urls.iter().all(|u| u.contains(&format!(":{}", server.address.port()))), "{urls:?}");
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ mod bacnet;
 mod hsms;
 #[cfg(feature = "modbus")]
 mod modbus;
+#[cfg(any(feature = "mtconnect", feature = "opcua"))]
+mod moments;
 #[cfg(feature = "mtconnect")]
 mod mtconnect;
 #[cfg(feature = "opcua")]

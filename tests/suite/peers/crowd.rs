@@ -28,12 +28,17 @@ struct Rude {
     address: String,
     stream: Option<TcpStream>,
     says: usize,
+    /// What it says first, and then is silent.
+    opens: Option<Vec<u8>>,
 }
 
 impl Rude {
     fn turn(&mut self) {
         let Some(stream) = &mut self.stream else {
             self.stream = TcpStream::connect(&self.address).ok().filter(|s| s.set_nonblocking(true).is_ok());
+            if let (Some(stream), Some(opens)) = (&mut self.stream, &self.opens) {
+                let _ = stream.write(opens);
+            }
             return;
         };
         let garbage = [0xA5; 4_096];
@@ -56,12 +61,31 @@ impl Rude {
     }
 }
 
-/// Crowds these addresses until told to stop; gives how often somebody was at it.
-fn crowd(tcp: &[String], udp: &str, stop: &AtomicBool) -> u64 {
-    let mut rude: Vec<Rude> = tcp
-        .iter()
-        .flat_map(|address| (0..CROWD).map(|i| Rude { address: address.clone(), stream: None, says: i % 3 }))
-        .collect();
+/// A hello and an unprotected secure channel of OPC UA (Part 6, 7.1.2.3 and 6.7.4), after which a session should come.
+fn channel() -> Vec<u8> {
+    let text = |text: &str| [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let words = |words: &[u32]| words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>();
+    let chunk = |kind: &[u8], body: Vec<u8>| [kind, &(8 + body.len() as u32).to_le_bytes(), &body].concat();
+    let none = u32::MAX;
+    let hello = [words(&[0, 65_535, 65_535, 0, 0]), text("opc.tcp://127.0.0.1:4840/")].concat();
+    let open = [
+        words(&[0]),
+        text("http://opcfoundation.org/UA/SecurityPolicy#None"),
+        words(&[none, none, 1, 1]),
+        vec![1, 0, 0xBE, 1, 0, 0],
+        words(&[0, 0, 1, 0, none, 0]),
+        vec![0, 0, 0],
+        words(&[0, 0, 1, none, 3_600_000]),
+    ];
+    [chunk(b"HELF", hello), chunk(b"OPNF", open.concat())].concat()
+}
+
+/// Crowds these addresses, one of them with channels as well, until told to stop; gives how often somebody was at it.
+fn crowd(tcp: &[String], opcua: &str, udp: &str, stop: &AtomicBool) -> u64 {
+    let peer = |address: &String, says, opens| Rude { address: address.clone(), stream: None, says, opens };
+    let mut rude: Vec<Rude> =
+        tcp.iter().flat_map(|address| (0..CROWD).map(|i| peer(address, i % 3, None))).collect();
+    rude.extend((0..CROWD).map(|_| peer(&opcua.to_owned(), 0, Some(channel()))));
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let mut turns = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -105,7 +129,7 @@ fn a_crowd_at_one_machine_keeps_nobody_from_the_others_nor_from_it_later() {
     others.machines.retain(|m| !victims.contains(&m.name.as_str()));
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let crowd = scope.spawn(|| crowd(&tcp, &udp, &stop));
+        let crowd = scope.spawn(|| crowd(&tcp, &tcp[1], &udp, &stop));
         let proven = std::panic::catch_unwind(|| {
             for (protocol, client) in PROOFS {
                 prove_at(&others, client, protocol);

@@ -4,6 +4,7 @@
 
 mod clients;
 mod crowd;
+mod late;
 mod lines;
 mod points;
 mod servers;

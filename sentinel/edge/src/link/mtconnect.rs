@@ -8,6 +8,7 @@ use aegis_adapters::{ClientError, LinkError, mtconnect};
 use aegis_models::{PointIx, Profile, Time};
 use tokio::time::timeout;
 
+use super::moments::Moments;
 use super::{Dial, Heard, Talk, Wires};
 use crate::clock::Clock;
 use crate::config::Equipment;
@@ -50,9 +51,8 @@ impl<W: Wires> Dial for Agent<W> {
             .with_mode(Mode::Poll { interval: fastest });
         Ok(Listener {
             client,
-            clock: self.clock,
+            moments: Moments::new(self.clock),
             told: None,
-            ahead: None,
             last: Time::ZERO,
             note: String::new(),
         })
@@ -62,31 +62,11 @@ impl<W: Wires> Dial for Agent<W> {
 /// One connection to the agent.
 pub struct Listener {
     client: Client,
-    clock: Clock,
     /// What came while it was waited for.
     told: Option<Result<mtconnect::Heard, LinkError>>,
-    /// By how much the agent's clock is ahead of ours [ns]: two clocks need not agree, only run alike.
-    ahead: Option<i128>,
+    moments: Moments,
     last: Time,
     note: String,
-}
-
-impl Listener {
-    /// When that moment of the agent's clock was, on ours: never in the future, and never before what came before.
-    fn moment(&mut self, unix_ns: u64) -> Time {
-        let now = self.clock.now();
-        let theirs = i128::from(unix_ns);
-        let rate = self.clock.rate();
-        let ahead = *self.ahead.get_or_insert_with(|| theirs - i128::from(now.ns));
-        let ours = u64::try_from(theirs - ahead).unwrap_or(0);
-        // An agent whose clock was set, or a twin at a pace: what comes is at most as old as the answer was late.
-        let stale = now.ns.saturating_sub(ours) > (10e9 * rate) as u64 || ours > now.ns;
-        if stale {
-            self.ahead = Some(theirs - i128::from(now.ns));
-        }
-        self.last = Time { ns: if stale { now.ns } else { ours } }.max(self.last);
-        self.last
-    }
 }
 
 impl Talk for Listener {
@@ -102,12 +82,9 @@ impl Talk for Listener {
         if let Some(note) = told.note {
             self.note = note;
         }
-        Ok(Heard {
-            time: self.moment(told.unix_ns),
-            samples: told.samples,
-            records: Vec::new(),
-            note: self.note.clone(),
-        })
+        self.moments.came(told.unix_ns);
+        self.last = self.moments.of(told.unix_ns);
+        Ok(Heard { time: self.last, samples: told.samples, records: Vec::new(), note: self.note.clone() })
     }
 
     async fn write(&mut self, point: PointIx, _value: f64) -> Result<(), ClientError> {

@@ -1,12 +1,15 @@
 //! A machine on OPC UA. The library owns the socket.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aegis_adapters::opcua::{BadBinding, Binding, Client, ClientOptions, Login, Mode, Secret};
-use aegis_adapters::{ClientError, LinkError};
-use aegis_models::{PointIx, Profile, Sample};
+use aegis_adapters::opcua::{
+    BadBinding, Binding, By, Client, ClientOptions, Login, Memory, Mode, Moment, Secret,
+};
+use aegis_adapters::{ClientError, LinkError, opcua};
+use aegis_models::{PointIx, Profile, Time};
 
+use super::moments::Moments;
 use super::{Dial, Heard, Talk};
 use crate::clock::Clock;
 use crate::config::{Equipment, Security};
@@ -24,7 +27,33 @@ pub struct Opcua {
     equipment: Equipment,
     binding: Arc<Binding>,
     options: ClientOptions,
-    clock: Clock,
+    /// What one connection leaves to the next.
+    memory: Memory,
+    clocks: Arc<Mutex<Clocks>>,
+}
+
+/// The clocks by which a machine's values are told, and ours.
+struct Clocks {
+    ours: Clock,
+    source: Moments,
+    server: Moments,
+}
+
+impl Clocks {
+    fn new(ours: Clock) -> Clocks {
+        Clocks { ours, source: Moments::new(ours), server: Moments::new(ours) }
+    }
+
+    /// What nobody says the moment of is as of now.
+    fn time(&mut self, moment: Option<Moment>) -> Time {
+        let Some(moment) = moment else { return self.ours.now() };
+        let theirs = match moment.by {
+            By::Source => &mut self.source,
+            By::Server => &mut self.server,
+        };
+        theirs.came(moment.newest_unix_ns);
+        theirs.of(moment.unix_ns)
+    }
 }
 
 impl Opcua {
@@ -46,11 +75,13 @@ impl Opcua {
             login,
             pki: equipment.pki.clone(),
             timeout: equipment.timeout,
-            publishing: wall(fastest.unwrap_or(Duration::from_secs(1)) / 2),
+            publishing: wall(fastest.unwrap_or(Duration::from_secs(1))),
+            rate: clock.rate(),
             image: wall(Duration::from_secs(1)),
             ..ClientOptions::default()
         };
-        Ok(Opcua { equipment, binding, options, clock })
+        let clocks = Arc::new(Mutex::new(Clocks::new(clock)));
+        Ok(Opcua { equipment, binding, options, memory: Memory::default(), clocks })
     }
 }
 
@@ -59,19 +90,17 @@ impl Dial for Opcua {
 
     async fn dial(&mut self) -> Result<Subscriber, LinkError> {
         let binding = Arc::clone(&self.binding);
-        let client = Client::connect(&self.equipment.address, binding, &self.options).await?;
-        let note = client.notes().join("; ");
-        Ok(Subscriber { client, clock: self.clock, told: None, note })
+        let client = Client::resume(&self.equipment.address, binding, &self.options, &self.memory).await?;
+        Ok(Subscriber { client, clocks: Arc::clone(&self.clocks), told: None })
     }
 }
 
 /// One session.
 pub struct Subscriber {
     client: Client,
-    clock: Clock,
+    clocks: Arc<Mutex<Clocks>>,
     /// What came while it was waited for.
-    told: Option<Result<Vec<Sample>, LinkError>>,
-    note: String,
+    told: Option<Result<opcua::Heard, LinkError>>,
 }
 
 impl Talk for Subscriber {
@@ -82,8 +111,17 @@ impl Talk for Subscriber {
     }
 
     async fn hear(&mut self) -> Result<Heard, LinkError> {
-        let samples = self.told.take().transpose()?.unwrap_or_default();
-        Ok(Heard { time: self.clock.now(), samples, records: Vec::new(), note: self.note.clone() })
+        let mut clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(told) = self.told.take() else {
+            return Ok(Heard { time: clocks.ours.now(), ..Heard::default() });
+        };
+        let told = told?;
+        Ok(Heard {
+            time: clocks.time(told.moment),
+            samples: told.samples,
+            records: Vec::new(),
+            note: self.client.notes().join("; "),
+        })
     }
 
     async fn write(&mut self, point: PointIx, value: f64) -> Result<(), ClientError> {
