@@ -208,5 +208,11 @@ pub const HSMS_MESSAGE_BYTES: usize = 16 << 20;
 pub const HSMS_TRANSACTIONS: usize = 1024;
 /// Bytes of data messages that wait for the transport of one HSMS session.
 pub const HSMS_QUEUED_BYTES: usize = 32 << 20;
+/// Alarms that a GEM host remembers; what is set beyond is not told.
+pub const HSMS_ALARMS: usize = 256;
+/// Characters of an alarm's text: ALTX has at most 120 (E5).
+pub const HSMS_ALARM_TEXT: usize = 120;
+/// How long a GEM host that takes its leave may need to say so.
+pub const HSMS_LEAVE: Duration = Duration::from_secs(1);
 /// What a GEM host has heard and its owner not yet taken; beyond, the oldest is given up.
 pub const HSMS_HEARD: usize = 4096;

@@ -1,6 +1,7 @@
 //! The codec, and a GEM equipment over its real sessions.
 
 mod hsms {
+    mod client;
     mod fuzz;
     mod gem_commands;
     mod gem_data;
@@ -9,4 +10,6 @@ mod hsms {
     mod gem_spool;
     mod gem_states;
     mod gem_support;
+    mod host;
+    mod host_support;
 }

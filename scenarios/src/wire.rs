@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use aegis_adapters::bacnet::{Pipe, pipe};
 use aegis_edge::clock::Clock;
-use aegis_edge::config::Equipment;
+use aegis_edge::config::{Equipment, HsmsLink};
 use aegis_edge::link::{self, FromLink, Wires, WriteOrder};
 use aegis_models::{Command, Frame, MachineIx, Profile, Record, Sample, Seed, Site, Time};
 use aegis_sentinel::{Input, WriteOutcome};
@@ -38,6 +38,8 @@ const SETTLE: Duration = Duration::from_millis(1);
 const ROUNDS: u32 = 16;
 /// How long an answer may take, as in a configuration that does not say.
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a link over HSMS stays away at least: a plant's T5 of ten seconds would hide how the rest comes back.
+const SEPARATION: Duration = Duration::from_millis(250);
 /// Bytes that one end of a stream may send ahead.
 const AHEAD: usize = 64 << 10;
 
@@ -157,6 +159,7 @@ impl Tier {
             // Names are addresses here: sites may give several machines the same port 0.
             let equipment = Equipment {
                 unit: Some(endpoint.unit),
+                hsms: HsmsLink { t3: TIMEOUT, t5: SEPARATION, ..HsmsLink::default() },
                 ..Equipment::new(&entry.name, Arc::clone(profile), endpoint.protocol, &entry.name, TIMEOUT)
             };
             let (orders, taken) = mpsc::channel(16);

@@ -2,8 +2,8 @@
 """A GEM equipment that nobody here wrote (secsgem), made from a profile, for a host to read, hear and write.
 
 The first line on standard input is JSON: {"profile": .., "name": "WB-01", "unit": 1}, of which only the profile is needed.
-Prints {"port": N} when it listens, on 127.0.0.1, and {"written": "<point id>", "value": value} for each constant that the
-host writes. Each further line on standard input sets values as the machine's own controller would, {"set": {"<point id>":
+Prints {"port": N} when it listens, on 127.0.0.1, and {"written": "<point id>", "value": value, "by": "S2F41 STOP"} for each
+value that the host writes, with the remote command that did it, or S2F15 where it was a constant. Each further line on standard input sets values as the machine's own controller would, {"set": {"<point id>":
 value, ..}} (null leaves a value as it is), or tells what has happened, {"record": {"kind": "bond", "values": {"<point id>":
 value, ..}}}, with the collection events that the profile gives that record. Ends with its input. Exits 2 when a line cannot
 be used.
@@ -65,22 +65,41 @@ class Equipment(secsgem.gem.GemEquipmentHandler):
             held.value = first
             p["held"] = held
         dvs = [p["gem"]["vid"] for p in self.points.values() if class_of(p) == "dv"]
-        self.of_record = {}
+        self.of_record, finished = {}, {}
         for event in gem["event"]:
             ceid = event["ceid"]
             self.collection_events[ceid] = secsgem.gem.CollectionEvent(ceid, event["name"], dvs)
-            record = event["on"].get("record") if isinstance(event["on"], dict) else None
-            if record:
+            on = event["on"] if isinstance(event["on"], dict) else {}
+            if record := on.get("record"):
                 self.of_record.setdefault(record, []).append(ceid)
+            if command := on.get("finished"):
+                finished[command] = ceid
+        for command in gem["command"]:
+            name, parameters = command["name"], [p["name"] for p in command.get("parameters", [])]
+            held = secsgem.gem.RemoteCommand(name, command.get("doc", ""), parameters, finished.get(name))
+            self.remote_commands[name] = held
+            setattr(self.callbacks, f"rcmd_{name}", self.commanded(name, command.get("writes", [])))
 
     def _get_sv_value(self, variable):
         """The package answers some identifiers by itself (1001 is its clock), which are the profile's here."""
         held = self.by_vid.get(variable.svid)
         return variable.value_type(held.value) if held else super()._get_sv_value(variable)
 
+    def commanded(self, name, writes):
+        """What a remote command does."""
+
+        def done(**parameters):
+            for w in writes:
+                p = self.points[w["point"]]
+                value = typed(p, parameters[w["parameter"]] if w.get("parameter") else w["value"])
+                p["held"].value = value
+                say(written=w["point"], value=value, by=f"S2F41 {name}")
+
+        return done
+
     def on_ec_value_update(self, _id, constant, value):
         constant.value = value
-        say(written=self.by_ecid[constant.ecid], value=value)
+        say(written=self.by_ecid[constant.ecid], value=value, by="S2F15")
 
     def set(self, values):
         for point, value in values.items():

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aegis_adapters::hsms::frame::{Header, frame};
 use aegis_adapters::hsms::gem::{Equipment, EquipmentOptions};
-use aegis_adapters::hsms::host::Host;
+use aegis_adapters::hsms::host::{Heard, Host};
 use aegis_adapters::hsms::session::{Options, Role, Timers};
 use aegis_adapters::hsms::{Binding, codec, sml};
 use aegis_models::{Profile, Time};
@@ -81,27 +81,62 @@ pub fn equipment(data: &[u8]) {
     assert!(sent <= 100_000 + data.len() * 20_000, "{sent} bytes for {}", data.len());
 }
 
-/// Whatever an equipment sends to a host.
+/// Whatever an equipment sends to a host: every read and write of it ends, and in bounded time.
 pub fn host(data: &[u8]) {
     let binding = Arc::new(Binding::new(&BONDER).expect("the bonder has variables"));
-    let mut host = Host::new(options(Role::Active), binding);
+    // Without link tests nothing but its own end can end an ask.
+    let timers = Timers { linktest: None, ..Timers::default() };
+    let mut host = Host::new(Options { role: Role::Active, device: 1, timers }, 0, binding);
+    let stop = BONDER.point_ix("run_enable").expect("it can be stopped");
     let mut now = Time::ZERO;
     host.connected(now);
-    let (mut sent, mut heard) = (0, 0);
-    for (after, bytes) in messages(data) {
+    // What lets the host ask: the answers to its select and to S1F13.
+    let select = Header { session: 0xFFFF, byte2: 0, byte3: 0, ptype: 0, stype: 2, system: 1 };
+    let establish = Header { session: 1, byte2: 1, byte3: 14, ptype: 0, stype: 0, system: 2 };
+    host.receive(now, &[frame(&select, &[]), frame(&establish, &[1, 2, 0x21, 1, 0, 1, 0])].concat());
+    let (mut sent, mut heard, mut asked) = (0, 0, None);
+    for (n, (after, bytes)) in messages(data).enumerate() {
         now = now.after(after);
         if host.poll_timeout().is_some_and(|due| due <= now) {
             host.timeout(now);
+        }
+        if asked.is_none() {
+            asked = Some(now);
+            match n % 2 {
+                0 => host.read(now, 0),
+                _ => assert!(host.write(now, stop, 0.0), "a command does it"),
+            }
         }
         host.receive(now, &bytes);
         while let Some(bytes) = host.transmit() {
             sent += bytes.len();
         }
-        while host.heard().is_some() {
-            heard += 1;
-        }
+        heard += drain(&mut host, &mut asked);
+    }
+    // A write may be tried by each command that does it, and T3 runs for each.
+    while let Some(since) = asked {
+        let due = host.poll_timeout().expect("what is asked has a deadline");
+        now = now.max(due);
+        assert!(
+            now.since(since) <= timers.t3 * 4,
+            "asked at {since:?}, and nothing came of it until {now:?}"
+        );
+        host.timeout(now);
+        heard += drain(&mut host, &mut asked);
     }
     assert!(sent <= 100_000 + data.len() * 1_000 && heard <= 100 + data.len() * 10, "{sent} {heard}");
+}
+
+/// Takes what the host has heard; what ends an ask ends it, and so does the end of the link.
+fn drain(host: &mut Host, asked: &mut Option<Time>) -> usize {
+    let mut n = 0;
+    while let Some(heard) = host.heard() {
+        if !matches!(heard, Heard::Up | Heard::Record(_)) {
+            *asked = None;
+        }
+        n += 1;
+    }
+    n
 }
 
 /// Bytes as they are, to an equipment that nobody has greeted.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aegis_models::profile::{DataType, GemClass, GemTrigger};
+use aegis_models::profile::{DataType, GemClass, GemCommand, GemTrigger};
 use aegis_models::{PointIx, Profile, Quality, Sample, Span};
 
 use super::Item;
 
-/// Report identifiers of this host begin here: one for each kind of record.
-const FIRST_REPORT: u32 = 9_000;
+/// Report identifiers of this host begin here, one for each kind of record: far from what people number theirs by, so
+/// that the reports of another host of the same equipment are not these.
+const FIRST_REPORT: u32 = 0x5AE6_1000;
 
 /// Why a profile cannot be bound.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +57,30 @@ pub struct Binding {
     groups: Vec<Group>,
     records: Vec<Reported>,
     constants: BTreeMap<PointIx, Constant>,
+    commands: Vec<Commanded>,
+}
+
+/// A remote command that writes one point and does nothing else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commanded {
+    /// RCMD.
+    pub name: String,
+    /// What it writes.
+    point: PointIx,
+    what: What,
+    /// How the point's value is held.
+    data: DataType,
+    /// The event that tells its end, where it does not end at once.
+    pub finished: Option<u32>,
+}
+
+/// What a command writes to its point.
+#[derive(Clone, Debug, PartialEq)]
+enum What {
+    /// Always this [the point's unit].
+    Fixed(f64),
+    /// The value of its one parameter.
+    Parameter { name: String, range: [f64; 2] },
 }
 
 /// A set-point as an equipment constant.
@@ -103,7 +128,8 @@ impl Binding {
             let ceid = event.ok_or_else(no_event)?.ceid;
             records.push(Reported { kind, ceid, rptid: FIRST_REPORT + u32::from(kind), fields });
         }
-        Ok(Binding { groups: groups.into_values().collect(), records, constants })
+        let commands = gem.commands.iter().filter_map(|c| Commanded::new(profile, c)).collect();
+        Ok(Binding { groups: groups.into_values().collect(), records, constants, commands })
     }
 
     /// The variables that are read together, the shortest period first.
@@ -116,25 +142,67 @@ impl Binding {
         &self.records
     }
 
+    /// The remote commands that write one point, in the profile's order.
+    pub fn commands(&self) -> &[Commanded] {
+        &self.commands
+    }
+
     /// A set-point's constant; none for a point that cannot be written.
     pub fn constant(&self, point: PointIx) -> Option<&Constant> {
         self.constants.get(&point)
     }
 }
 
+impl Commanded {
+    /// None for a command that writes nothing, or more than one point, or selects a recipe besides.
+    fn new(profile: &Profile, command: &GemCommand) -> Option<Commanded> {
+        let [write] = &command.writes[..] else { return None };
+        let point = profile.point_ix(&write.point).filter(|_| command.selects.is_none())?;
+        let what = match (write.value, &write.parameter, &command.parameters[..]) {
+            (Some(value), None, []) => What::Fixed(value),
+            (None, Some(name), [p]) if p.name == *name => {
+                What::Parameter { name: name.clone(), range: p.range? }
+            }
+            _ => return None,
+        };
+        let events = profile.gem.as_ref().map_or(&[][..], |gem| &gem.events);
+        let ends = |t: &GemTrigger| matches!(t, GemTrigger::Finished(c) if *c == command.name);
+        let finished =
+            events.iter().find(|e| ends(&e.on)).map(|e| e.ceid).filter(|_| command.until.is_some());
+        let data = profile.point(point).data;
+        Some(Commanded { name: command.name.clone(), point, what, data, finished })
+    }
+
+    /// Its parameters when it is to write that value to that point; none when it does not.
+    pub fn parameters(&self, point: PointIx, value: f64) -> Option<Vec<(String, Item)>> {
+        if point != self.point {
+            return None;
+        }
+        match &self.what {
+            What::Fixed(fixed) => (self.data.quantise(*fixed) == self.data.quantise(value)).then(Vec::new),
+            What::Parameter { name, range } => Some(vec![(name.clone(), item(self.data, *range, value)?)]),
+        }
+    }
+}
+
 impl Constant {
     /// A value as the constant holds it; none when it lies outside the range.
     pub fn item(&self, value: f64) -> Option<Item> {
-        let [low, high] = self.range.map(|end| self.data.quantise(end));
-        let value = self.data.quantise(value);
-        (low..=high).contains(&value).then(|| match self.data {
-            DataType::F32 => Item::F4(vec![value as f32]),
-            DataType::U16 => Item::U2(vec![value as u16]),
-            DataType::I16 => Item::I2(vec![value as i16]),
-            DataType::U32 => Item::U4(vec![value as u32]),
-            DataType::Bool => Item::Boolean(vec![value != 0.0]),
-        })
+        item(self.data, self.range, value)
     }
+}
+
+/// A value as an item of that type; none when it lies outside the range.
+fn item(data: DataType, range: [f64; 2], value: f64) -> Option<Item> {
+    let [low, high] = range.map(|end| data.quantise(end));
+    let value = data.quantise(value);
+    (low..=high).contains(&value).then(|| match data {
+        DataType::F32 => Item::F4(vec![value as f32]),
+        DataType::U16 => Item::U2(vec![value as u16]),
+        DataType::I16 => Item::I2(vec![value as i16]),
+        DataType::U32 => Item::U4(vec![value as u32]),
+        DataType::Bool => Item::Boolean(vec![value != 0.0]),
+    })
 }
 
 /// What an item is worth as a number; none when it is none. Equipment that has no value sends an empty item.
@@ -189,6 +257,17 @@ mod tests {
         assert_eq!(binding.constant(force).unwrap().item(5.0), Some(Item::F4(vec![5.0])));
         assert_eq!(binding.constant(force).unwrap().item(50.0), None);
         assert!(Binding::new(&Profile::built_in("ffu").unwrap()).is_err());
+        let run = profile.point_ix("run_enable").unwrap();
+        let serving = |point, value| {
+            let of = |c: &Commanded| Some((c.name.clone(), c.parameters(point, value)?, c.finished));
+            binding.commands().iter().filter_map(of).collect::<Vec<_>>()
+        };
+        let names: Vec<_> = serving(run, 0.0).into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(names, ["STOP", "PAUSE", "ABORT"]);
+        let adjust =
+            ("BOND_FORCE_ADJ".to_owned(), vec![("PERCENT".to_owned(), Item::F4(vec![2.5]))], Some(4007));
+        assert_eq!(serving(force, 2.5), [adjust]);
+        assert_eq!(serving(force, 50.0), []);
     }
 
     #[test]

@@ -4,19 +4,17 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aegis_models::{PointIx, Record, Sample, Time};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::binding::Binding;
-use super::host::{Heard, Host};
-use super::session::{Options, Role, Timers};
+use super::host::{Heard, Host, Refusal};
+use super::session::Options;
 use crate::client::{ClientError, LinkError};
 use crate::clock;
-use crate::limits::GEM_READ_BYTES;
+use crate::limits::{GEM_READ_BYTES, HSMS_LEAVE};
 
 trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
@@ -32,55 +30,36 @@ pub struct Client {
     /// What the stream has not taken yet.
     out: VecDeque<u8>,
     began: Instant,
-    timeout: Duration,
     closed: bool,
     records: Vec<Record>,
-    note: String,
 }
 
 impl Client {
-    /// Connects to `address`, as `host:port`, and establishes communication with the device of that identifier.
-    /// `timeout` bounds each step, and then each transaction (T3).
-    pub async fn connect(
-        address: &str,
-        device: u16,
-        binding: Arc<Binding>,
-        timeout: Duration,
-    ) -> Result<Client, LinkError> {
-        let connected = tokio::time::timeout(timeout, TcpStream::connect(address)).await;
-        let stream = connected.map_err(|_| LinkError::Timeout(timeout))??;
-        stream.set_nodelay(true)?;
-        Client::attach(stream, device, binding, timeout).await
-    }
-
-    /// Establishes communication over a stream that is connected already.
+    /// Establishes communication over a stream that is connected already. `unix_ms` is the wall clock now
+    /// [ms since 1970]: equipment may ask for the time.
     pub async fn attach<S>(
         stream: S,
-        device: u16,
+        options: Options,
+        unix_ms: i64,
         binding: Arc<Binding>,
-        timeout: Duration,
     ) -> Result<Client, LinkError>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let timers = Timers { t3: timeout, t6: timeout, t7: timeout, ..Timers::default() };
-        let host = Host::new(Options { role: Role::Active, device, timers }, binding);
+        let host = Host::new(options, unix_ms, binding);
         let (from, to) = split(Box::pin(stream) as Pin<Box<dyn Stream>>);
-        let mut client = Client {
-            host,
-            from,
-            to,
-            out: VecDeque::new(),
-            began: clock::now(),
-            timeout,
-            closed: false,
-            records: Vec::new(),
-            note: String::new(),
-        };
+        let (out, began) = (VecDeque::new(), clock::now());
+        let mut client = Client { host, from, to, out, began, closed: false, records: Vec::new() };
         let now = client.now();
         client.host.connected(now);
-        client.until(|heard| matches!(heard, Heard::Up)).await?;
-        Ok(client)
+        let asks = client.host.setup_asks();
+        match client.until(asks, |heard| matches!(heard, Heard::Up)).await {
+            Ok(_) => Ok(client),
+            Err(e) => {
+                client.leave().await;
+                Err(e)
+            }
+        }
     }
 
     /// What it reads.
@@ -88,32 +67,52 @@ impl Client {
         self.host.binding()
     }
 
-    /// What the equipment does not do as this host would have it; empty when all is well.
-    pub fn note(&self) -> &str {
-        &self.note
+    /// What the equipment does not do as this host would have it, and its alarms; empty when all is well.
+    pub fn note(&self) -> String {
+        self.host.note(self.now())
     }
 
     /// Reads the points of [`Binding::groups`]`[group]`, in the profile's order.
     pub async fn read_group(&mut self, group: usize) -> Result<Vec<Sample>, ClientError> {
         let now = self.now();
         self.host.read(now, group);
-        match self.until(|heard| matches!(heard, Heard::Samples(_))).await? {
+        match self.until(1, |heard| matches!(heard, Heard::Samples(_))).await? {
             Heard::Samples(samples) => Ok(samples),
             _ => Err(LinkError::Closed.into()),
         }
     }
 
-    /// Writes one point [the point's unit] and waits until the equipment confirms.
+    /// Writes one point [the point's unit] and waits until the equipment confirms, or says that it will do it.
     pub async fn write_point(&mut self, point: PointIx, value: f64) -> Result<(), ClientError> {
         let now = self.now();
         if !self.host.write(now, point, value) {
-            let problem = "it is no constant, or the value is outside its range";
+            let problem = "no command or constant writes it, or the value is outside its range";
             return Err(ClientError::Unwritable { point, problem });
         }
-        match self.until(|heard| matches!(heard, Heard::Written(_))).await? {
-            Heard::Written(Some(answer)) => Err(ClientError::Refused { what: "S2F15".to_owned(), answer }),
+        let asks = self.binding().commands().len() as u32 + 1;
+        match self.until(asks, |heard| matches!(heard, Heard::Written(_))).await? {
+            Heard::Written(Some(Refusal { what, answer })) => Err(ClientError::Refused { what, answer }),
             _ => Ok(()),
         }
+    }
+
+    /// Takes leave: the equipment need not find out by itself that nobody is there (E37, separate). What the stream
+    /// does not take soon is not sent.
+    pub async fn leave(&mut self) {
+        let now = self.now();
+        self.host.separate(now);
+        while let Some(bytes) = self.host.transmit() {
+            self.out.extend(bytes);
+        }
+        let (first, second) = self.out.as_slices();
+        let bytes = [first, second].concat();
+        let said = async {
+            self.to.write_all(&bytes).await?;
+            self.to.flush().await
+        };
+        // Who does not listen any more misses nothing.
+        let _ = timeout(HSMS_LEAVE, said).await;
+        self.closed = true;
     }
 
     /// Waits for records that the equipment reports by itself, and keeps the link meanwhile. May be given up.
@@ -136,8 +135,12 @@ impl Client {
         Time::ZERO.after(self.began.elapsed())
     }
 
-    /// Goes on until that is heard.
-    async fn until(&mut self, wanted: impl Fn(&Heard) -> bool) -> Result<Heard, LinkError> {
+    /// Goes on until that is heard, for as long as so many transactions may take one after another.
+    async fn until(&mut self, asks: u32, wanted: impl Fn(&Heard) -> bool) -> Result<Heard, LinkError> {
+        let timers = self.host.options().timers;
+        // The host's own timers end every ask; this one is for whatever they do not see.
+        let limit = timers.t3 * (asks + 1) + timers.t6 + timers.t7;
+        let deadline = clock::now() + limit;
         loop {
             while let Some(heard) = self.host.heard() {
                 if wanted(&heard) {
@@ -145,7 +148,10 @@ impl Client {
                 }
                 self.sort(heard)?;
             }
-            self.turn().await?;
+            match timeout_at(deadline, self.turn()).await {
+                Ok(turned) => turned?,
+                Err(_) => return Err(self.fail(LinkError::Timeout(limit))),
+            }
         }
     }
 
@@ -153,14 +159,17 @@ impl Client {
     fn sort(&mut self, heard: Heard) -> Result<(), LinkError> {
         match heard {
             Heard::Record(record) => self.records.push(record),
-            Heard::Note(note) => self.note = note,
-            Heard::Silent => return Err(self.fail(LinkError::Timeout(self.timeout))),
+            Heard::Silent => {
+                let t3 = self.host.options().timers.t3;
+                return Err(self.fail(LinkError::Timeout(t3)));
+            }
+            Heard::Garbled(what) => return Err(self.fail(LinkError::Mismatch(what))),
             Heard::Close(why) => {
                 let e = io::Error::new(io::ErrorKind::ConnectionAborted, why.to_string());
                 return Err(self.fail(e.into()));
             }
-            // An answer that nobody waits for any more, or that the sentinel has no use for.
-            Heard::Samples(_) | Heard::Written(_) | Heard::Alarm { .. } | Heard::Up => {}
+            // An answer that nobody waits for any more.
+            Heard::Samples(_) | Heard::Written(_) | Heard::Up => {}
         }
         Ok(())
     }

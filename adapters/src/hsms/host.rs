@@ -1,12 +1,25 @@
-//! A GEM host without a socket (E30): it establishes communication, has its reports defined, reads, writes, and takes
+//! A GEM host without a socket (E30): it establishes communication, has its reports defined, reads, commands, and takes
 //! what the equipment tells by itself. Pure.
+//!
+//! Whatever becomes of a message that wants a reply (the reply, function 0, stream 9, noise, or nothing within T3), the
+//! ask that it belongs to is concluded by it: no ask waits for good.
+
+mod alarms;
+mod commands;
+mod setup;
+mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use aegis_models::{PointIx, Record, Sample, Time};
 
+use self::alarms::Alarms;
+use self::commands::{Pending, Writing};
+use self::setup::{Setup, Step};
 use super::binding::{Binding, number, sample};
+use super::frame::HEADER;
+use super::gem::clock::Clock;
 use super::session::{CloseReason, Event, Options, Received, Session};
 use super::{Item, Message};
 use crate::limits::HSMS_HEARD;
@@ -20,35 +33,23 @@ pub enum Heard {
     Samples(Vec<Sample>),
     /// A happening that the equipment reported.
     Record(Record),
-    /// A write was answered: none for yes, else the equipment's word.
-    Written(Option<String>),
-    /// An alarm was set or cleared.
-    Alarm {
-        /// ALID.
-        alid: u32,
-        /// Whether it is set.
-        set: bool,
-        /// ALTX.
-        text: String,
-    },
-    /// What the equipment does not do as this host would have it; the rest goes on.
-    Note(String),
+    /// A write was answered: none for yes.
+    Written(Option<Refusal>),
+    /// What the equipment sent cannot be an answer, and what it did with what was asked is not known.
+    Garbled(String),
     /// The equipment did not answer in time.
     Silent,
     /// The connection must be closed.
     Close(CloseReason),
 }
 
-/// The steps by which a host makes an equipment tell what it needs, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Establish,
-    GoOnline,
-    ForgetReports,
-    DefineReports,
-    LinkReports,
-    EnableEvents,
-    EnableAlarms,
+/// A write that the equipment refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was sent: `S2F41 STOP`.
+    pub what: String,
+    /// The equipment's answer, in words.
+    pub answer: String,
 }
 
 /// What a transaction is for.
@@ -57,7 +58,30 @@ enum Ask {
     Setup(Step),
     Status,
     Constants,
-    Write,
+    /// The remote command of that place in the binding.
+    Command(usize),
+    Constant,
+}
+
+/// A message that waits for its reply.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    ask: Ask,
+    stream: u8,
+    function: u8,
+}
+
+/// What became of a message that wants a reply.
+enum Outcome {
+    Answer(Option<Item>),
+    /// Function 0: the equipment ends the transaction without an answer (E5), as it does off-line.
+    Aborted,
+    /// A message of stream 9 about it.
+    Refused(String),
+    /// Something came that is no answer.
+    Garbled(String),
+    /// Nothing came within T3.
+    Silent,
 }
 
 /// A group that is being read.
@@ -67,25 +91,44 @@ struct Reading {
     missing: u32,
 }
 
+/// What a note is about: it stands until the same is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    Setup(Step),
+    Reading,
+    Command,
+    Other,
+}
+
 /// A GEM host over one session.
 pub struct Host {
     session: Session,
     binding: Arc<Binding>,
-    asked: BTreeMap<u32, Ask>,
+    clock: Clock,
+    asked: BTreeMap<u32, Asked>,
+    setup: Setup,
     reading: Option<Reading>,
-    up: bool,
+    writing: Option<Writing>,
+    pending: Vec<Pending>,
+    notes: BTreeMap<About, String>,
+    alarms: Alarms,
     heard: VecDeque<Heard>,
 }
 
 impl Host {
-    /// A host of a machine of that binding.
-    pub fn new(options: Options, binding: Arc<Binding>) -> Host {
+    /// A host of a machine of that binding, whose clock shows `unix_ms` [ms since 1970] at [`Time::ZERO`].
+    pub fn new(options: Options, unix_ms: i64, binding: Arc<Binding>) -> Host {
         Host {
             session: Session::new(options),
             binding,
+            clock: Clock { zero_ms: unix_ms, offset_ms: 0 },
             asked: BTreeMap::new(),
+            setup: Setup::default(),
             reading: None,
-            up: false,
+            writing: None,
+            pending: Vec::new(),
+            notes: BTreeMap::new(),
+            alarms: Alarms::default(),
             heard: VecDeque::new(),
         }
     }
@@ -95,9 +138,26 @@ impl Host {
         &self.binding
     }
 
+    /// How its session is set up.
+    pub fn options(&self) -> &Options {
+        self.session.options()
+    }
+
     /// Whether communication is established.
     pub fn is_up(&self) -> bool {
-        self.up
+        self.setup.up
+    }
+
+    /// The most transactions, one after another, that a setup takes.
+    pub fn setup_asks(&self) -> u32 {
+        Step::COUNT + self.binding.records().len() as u32
+    }
+
+    /// What the equipment does not do as this host would have it, and its alarms; empty when all is well.
+    pub fn note(&self, now: Time) -> String {
+        let alarms = self.alarms.words(now);
+        let notes = self.notes.values().cloned().chain(alarms);
+        notes.collect::<Vec<_>>().join("; ")
     }
 
     /// A transport connection stands.
@@ -122,11 +182,13 @@ impl Host {
     pub fn timeout(&mut self, now: Time) {
         self.session.timeout(now);
         self.work(now);
+        self.commands_due(now);
     }
 
     /// When [`Host::timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.session.poll_timeout()
+        let pending = self.pending.iter().map(|p| p.until).min();
+        [self.session.poll_timeout(), pending].into_iter().flatten().min()
     }
 
     /// Bytes to be sent, in order.
@@ -163,17 +225,6 @@ impl Host {
         self.work(now);
     }
 
-    /// Writes a set-point by S2F15. False when it is none, or the value lies outside its range: nothing is sent.
-    /// [`Heard::Written`] ends it.
-    pub fn write(&mut self, now: Time, point: PointIx, value: f64) -> bool {
-        let constant = self.binding.constant(point).and_then(|c| Some((c.ecid, c.item(value)?)));
-        let Some((ecid, item)) = constant else { return false };
-        let body = list([list([Item::U4(vec![ecid]), item])]);
-        self.ask(now, Ask::Write, 2, 15, Some(body));
-        self.work(now);
-        true
-    }
-
     /// Takes leave.
     pub fn separate(&mut self, now: Time) {
         self.session.separate(now);
@@ -183,11 +234,11 @@ impl Host {
     fn ask(&mut self, now: Time, ask: Ask, stream: u8, function: u8, body: Option<Item>) -> bool {
         match self.session.send(now, &Message { stream, function, wants_reply: true, body }) {
             Ok(system) => {
-                self.asked.insert(system, ask);
+                self.asked.insert(system, Asked { ask, stream, function });
                 true
             }
             Err(e) => {
-                self.hear(Heard::Note(e.to_string()));
+                self.note_of(About::Other, e.to_string());
                 self.hear(Heard::Silent);
                 false
             }
@@ -198,104 +249,86 @@ impl Host {
     fn work(&mut self, now: Time) {
         while let Some(event) = self.session.event() {
             match event {
-                Event::Selected => self.setup(now, Step::Establish),
+                Event::Selected => self.set_up(now, Step::Establish),
                 Event::Deselected => {
-                    self.up = false;
+                    self.setup = Setup::default();
                     self.asked.clear();
-                    self.reading = None;
+                    self.pending.clear();
+                    (self.reading, self.writing) = (None, None);
                 }
-                Event::Primary(received) => self.take(&received),
+                Event::Primary(received) => self.take(now, &received),
                 Event::Reply(received) => self.take_reply(now, received),
-                Event::TimedOut { system, .. } => {
-                    self.asked.remove(&system);
-                    self.hear(Heard::Silent);
+                Event::TimedOut { system, .. } => self.conclude(now, system, Outcome::Silent),
+                Event::Undecodable { header, system } => {
+                    let what = || "a message that is no SECS-II".to_owned();
+                    if header[3] % 2 == 0 {
+                        self.conclude(now, system, Outcome::Garbled(what()));
+                    } else {
+                        self.note_of(About::Other, what());
+                    }
                 }
-                Event::Undecodable { .. } => {
-                    self.hear(Heard::Note("a message that is no SECS-II".to_owned()))
-                }
-                Event::WrongDevice { header, .. } => {
-                    let device = u16::from_be_bytes([header[0], header[1]]);
-                    self.hear(Heard::Note(format!("the equipment says that it is device {device}")));
-                }
+                Event::WrongDevice { header, system } => self.wrong_device(header, system),
                 Event::Close(why) => self.hear(Heard::Close(why)),
             }
         }
     }
 
-    /// Takes the first step, from there on, that has something to ask.
-    fn setup(&mut self, now: Time, from: Step) {
-        let binding = Arc::clone(&self.binding);
-        let records = binding.records();
-        let id = |n: u32| Item::U4(vec![n]);
-        let dataid = || Item::U4(vec![1]);
-        let mut step = Some(from);
-        while let Some(s) = step {
-            let ask = match s {
-                Step::Establish => Some((1, 13, Some(list([])))),
-                Step::GoOnline => Some((1, 17, None)),
-                // An empty list of reports takes all of them away, and their links (E5, S2F33).
-                Step::ForgetReports if !records.is_empty() => Some((2, 33, Some(list([dataid(), list([])])))),
-                Step::DefineReports if !records.is_empty() => {
-                    let report = |r: &super::binding::Reported| {
-                        list([id(r.rptid), Item::List(r.fields.iter().flatten().map(|v| id(*v)).collect())])
-                    };
-                    Some((2, 33, Some(list([dataid(), Item::List(records.iter().map(report).collect())]))))
-                }
-                Step::LinkReports if !records.is_empty() => {
-                    let link = |r: &super::binding::Reported| list([id(r.ceid), list([id(r.rptid)])]);
-                    Some((2, 35, Some(list([dataid(), Item::List(records.iter().map(link).collect())]))))
-                }
-                Step::EnableEvents if !records.is_empty() => {
-                    let ceids = Item::List(records.iter().map(|r| id(r.ceid)).collect());
-                    Some((2, 37, Some(list([Item::Boolean(vec![true]), ceids]))))
-                }
-                // An ALID of length zero means all alarms (E5, S5F3).
-                Step::EnableAlarms => Some((5, 3, Some(list([Item::Binary(vec![0x80]), Item::U4(vec![])])))),
-                _ => None,
-            };
-            if let Some((stream, function, body)) = ask {
-                self.ask(now, Ask::Setup(s), stream, function, body);
-                return;
-            }
-            step = s.next();
+    /// Nothing that another device says is about this machine. When it answers, it is the one that is there.
+    fn wrong_device(&mut self, header: [u8; HEADER], system: u32) {
+        let (found, own) = (u16::from_be_bytes([header[0], header[1]]), self.session.options().device);
+        let words = format!("the equipment says that it is device {found}, and not {own}");
+        if header[3] % 2 == 0 && self.asked.contains_key(&system) {
+            self.hear(Heard::Garbled(words));
+        } else {
+            self.note_of(About::Other, words);
         }
     }
 
     fn take_reply(&mut self, now: Time, received: Received) {
-        let Some(ask) = self.asked.remove(&received.system) else { return };
-        let body = received.message.body;
-        // Function 0 ends a transaction without an answer (E5).
-        let aborted = received.message.function == 0;
+        let Some(asked) = self.asked.get(&received.system) else { return };
+        let m = received.message;
+        let outcome = match m.function {
+            0 if m.stream == asked.stream => Outcome::Aborted,
+            f if (m.stream, f) == (asked.stream, asked.function + 1) => Outcome::Answer(m.body),
+            f => Outcome::Garbled(format!(
+                "S{}F{f} as the answer to S{}F{}",
+                m.stream, asked.stream, asked.function
+            )),
+        };
+        self.conclude(now, received.system, outcome);
+    }
+
+    /// Ends the ask that was sent with those system bytes, if one waits.
+    fn conclude(&mut self, now: Time, system: u32, outcome: Outcome) {
+        let Some(Asked { ask, stream, function }) = self.asked.remove(&system) else { return };
         match ask {
-            Ask::Setup(Step::Establish) if aborted || code(body.as_ref(), true) != Some(0) => {
-                self.hear(Heard::Note("S1F13 is refused: the equipment does not communicate".to_owned()));
-                self.hear(Heard::Silent);
+            Ask::Setup(step) => self.step_ends(now, step, outcome),
+            Ask::Status | Ask::Constants => {
+                self.reading_ends(now, ask, &format!("S{stream}F{function}"), outcome)
             }
-            Ask::Setup(step) => {
-                let answer = code(body.as_ref(), step == Step::Establish);
-                // S1F18: 2 says that it is on-line already, which is what was asked for.
-                let well = answer == Some(0) || (step == Step::GoOnline && answer == Some(2));
-                if aborted || !well {
-                    let answer = answer.map_or("abort".to_owned(), |a| a.to_string());
-                    self.hear(Heard::Note(format!("the equipment answers {answer} to {}", step.words())));
-                }
-                match step.next() {
-                    Some(next) => self.setup(now, next),
-                    None => {
-                        self.up = true;
-                        self.hear(Heard::Up);
-                    }
-                }
+            Ask::Command(_) | Ask::Constant => self.write_ends(now, ask, outcome),
+        }
+    }
+
+    fn reading_ends(&mut self, now: Time, ask: Ask, what: &str, outcome: Outcome) {
+        let body = match outcome {
+            Outcome::Answer(body) => body,
+            Outcome::Silent => return self.hear(Heard::Silent),
+            Outcome::Aborted => {
+                self.setup.aborted();
+                self.note_of(About::Reading, format!("{what} is aborted: the equipment is off-line"));
+                None
             }
-            Ask::Write => {
-                let answer = match code(body.as_ref(), false) {
-                    Some(0) if !aborted => None,
-                    Some(eac) if !aborted => Some(format!("EAC {eac}{}", eac_words(eac))),
-                    _ => Some("an abort".to_owned()),
-                };
-                self.hear(Heard::Written(answer));
+            Outcome::Refused(why) | Outcome::Garbled(why) => {
+                self.note_of(About::Reading, format!("{what} is answered by {why}"));
+                None
             }
-            Ask::Status | Ask::Constants => self.take_values(ask, body.filter(|_| !aborted)),
+        };
+        let answered = body.is_some();
+        self.take_values(ask, body);
+        if answered {
+            self.notes.remove(&About::Reading);
+            self.set_up_again(now);
         }
     }
 
@@ -309,7 +342,7 @@ impl Host {
             _ => &[],
         };
         reading.samples.extend(of.iter().enumerate().map(|(i, (point, _))| sample(*point, values.get(i))));
-        reading.missing -= 1;
+        reading.missing = reading.missing.saturating_sub(1);
         if reading.missing == 0
             && let Some(mut done) = self.reading.take()
         {
@@ -318,66 +351,8 @@ impl Host {
         }
     }
 
-    /// What the equipment asks or tells by itself.
-    fn take(&mut self, received: &Received) {
-        let m = &received.message;
-        let ack = || Some(Item::Binary(vec![0]));
-        let body = match (m.stream, m.function) {
-            (1, 1) => Some(list([])),
-            (1, 13) => Some(list([Item::Binary(vec![0]), list([])])),
-            (2, 25) => m.body.clone(),
-            (5, 1) => {
-                self.take_alarm(m.body.as_ref());
-                ack()
-            }
-            (6, 11) => {
-                self.take_event(m.body.as_ref());
-                ack()
-            }
-            (6, 1 | 23) | (10, 1) => ack(),
-            (9, function) => {
-                self.hear(Heard::Note(format!("the equipment says S9F{function}")));
-                None
-            }
-            // A stream or function that this host does not know is ended by function 0 (E5).
-            _ => return self.answer(received, 0, None),
-        };
-        self.answer(received, m.function + 1, body);
-    }
-
-    fn answer(&mut self, received: &Received, function: u8, body: Option<Item>) {
-        if received.message.wants_reply {
-            let stream = received.message.stream;
-            let message = Message { stream, function, wants_reply: false, body };
-            // A link that takes no reply is found out by its own timers.
-            let _ = self.session.reply(received.system, &message);
-        }
-    }
-
-    fn take_event(&mut self, body: Option<&Item>) {
-        let Some(Item::List(parts)) = body else { return };
-        let [_, ceid, Item::List(reports)] = &parts[..] else { return };
-        let binding = Arc::clone(&self.binding);
-        for r in binding.records().iter().filter(|r| number(ceid) == Some(f64::from(r.ceid))) {
-            let mine = |report: &&Item| match report {
-                Item::List(p) => p.first().and_then(number) == Some(f64::from(r.rptid)),
-                _ => false,
-            };
-            let Some(Item::List(parts)) = reports.iter().find(mine) else { continue };
-            let [_, Item::List(values)] = &parts[..] else { continue };
-            let mut values = values.iter();
-            let mut next = || values.next().and_then(number).unwrap_or(f64::NAN);
-            let values = r.fields.iter().map(|f| if f.is_some() { next() } else { f64::NAN }).collect();
-            self.hear(Heard::Record(Record { kind: r.kind, values }));
-        }
-    }
-
-    fn take_alarm(&mut self, body: Option<&Item>) {
-        let Some(Item::List(parts)) = body else { return };
-        let [Item::Binary(alcd), alid, Item::Ascii(text)] = &parts[..] else { return };
-        let set = alcd.first().is_some_and(|c| c & 0x80 != 0);
-        let alid = number(alid).unwrap_or_default() as u32;
-        self.hear(Heard::Alarm { alid, set, text: String::from_utf8_lossy(text).into_owned() });
+    fn note_of(&mut self, about: About, words: String) {
+        self.notes.insert(about, words);
     }
 
     fn hear(&mut self, what: Heard) {
@@ -386,31 +361,6 @@ impl Host {
             self.heard.pop_front();
         }
         self.heard.push_back(what);
-    }
-}
-
-impl Step {
-    fn next(self) -> Option<Step> {
-        match self {
-            Step::Establish => Some(Step::GoOnline),
-            Step::GoOnline => Some(Step::ForgetReports),
-            Step::ForgetReports => Some(Step::DefineReports),
-            Step::DefineReports => Some(Step::LinkReports),
-            Step::LinkReports => Some(Step::EnableEvents),
-            Step::EnableEvents => Some(Step::EnableAlarms),
-            Step::EnableAlarms => None,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Step::Establish => "S1F13",
-            Step::GoOnline => "S1F17: it does not go on-line",
-            Step::ForgetReports | Step::DefineReports => "S2F33: records are not reported",
-            Step::LinkReports => "S2F35: records are not reported",
-            Step::EnableEvents => "S2F37: records are not reported",
-            Step::EnableAlarms => "S5F3: alarms are not told",
-        }
     }
 }
 
@@ -425,14 +375,4 @@ fn code(body: Option<&Item>, listed: bool) -> Option<u8> {
         item => item,
     };
     number(item).filter(|n| (0.0..256.0).contains(n)).map(|n| n as u8)
-}
-
-/// E5, EAC.
-fn eac_words(eac: u8) -> &'static str {
-    match eac {
-        1 => ", no such constant",
-        2 => ", busy",
-        3 => ", out of range",
-        _ => "",
-    }
 }

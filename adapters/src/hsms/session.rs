@@ -349,6 +349,11 @@ impl Session {
         self.put_data(to, message).map(drop)
     }
 
+    /// A transaction will have no reply: the peer has said so in a message of its own (stream 9).
+    pub fn forget(&mut self, system: u32) {
+        self.open.remove(&system);
+    }
+
     /// Takes leave.
     pub fn separate(&mut self, _now: Time) {
         if self.state == State::NotConnected {

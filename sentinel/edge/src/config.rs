@@ -63,6 +63,31 @@ struct EquipmentEntry {
     /// How long an answer may take.
     #[serde(default = "two_seconds")]
     timeout: Spanned<Span>,
+    /// How an HSMS link is set up: its timers and who connects.
+    hsms: Option<Spanned<HsmsEntry>>,
+    /// At which of the sixteen priorities a BACnet device is written: 10 when absent.
+    priority: Option<Spanned<u8>>,
+}
+
+/// What a user may write of an HSMS link; what is absent is as E37 has it.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HsmsEntry {
+    /// For the reply to a message.
+    t3: Option<Span>,
+    /// Between two attempts to connect.
+    t5: Option<Span>,
+    /// For the answer to a control message.
+    t6: Option<Span>,
+    /// For the select of whoever has connected.
+    t7: Option<Span>,
+    /// Between two bytes of a message.
+    t8: Option<Span>,
+    /// How often the link is tested; 0 s for never.
+    linktest: Option<Span>,
+    /// The equipment connects, to `address`, where the sentinel listens.
+    #[serde(default)]
+    passive: bool,
 }
 
 fn one() -> f64 {
@@ -129,6 +154,50 @@ pub struct Equipment {
     /// The line that it shares with the others at its address, where the protocol has such.
     #[cfg(feature = "modbus")]
     pub line: aegis_adapters::modbus::Line,
+    /// How an HSMS link is set up.
+    pub hsms: HsmsLink,
+    /// At which priority a BACnet device is written, 1 to 16.
+    pub priority: u8,
+}
+
+/// The priority at which a BACnet device is written. ASHRAE 135 (19.2.2) gives 1 and 2 to life safety, 5 to critical
+/// equipment, 6 to minimum on and off times and 8 to a person's hand; 9 to 16 are for programs. At 10 the sentinel
+/// overrules schedules, which commonly write at 16 and 15, and yields to people.
+pub const BACNET_PRIORITY: u8 = 10;
+
+/// An HSMS link: its timers, on the wall clock but for T5, which follows the agent's, and who connects (E37).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HsmsLink {
+    /// For the reply to a message.
+    pub t3: Duration,
+    /// Between two attempts to connect.
+    pub t5: Duration,
+    /// For the answer to a control message.
+    pub t6: Duration,
+    /// For the select of whoever has connected.
+    pub t7: Duration,
+    /// Between two bytes of a message.
+    pub t8: Duration,
+    /// How often the link is tested; none for never.
+    pub linktest: Option<Duration>,
+    /// The equipment connects, and the sentinel listens at the machine's address.
+    pub passive: bool,
+}
+
+impl Default for HsmsLink {
+    /// E37's typical values.
+    fn default() -> HsmsLink {
+        let s = Duration::from_secs;
+        HsmsLink {
+            t3: s(45),
+            t5: s(10),
+            t6: s(5),
+            t7: s(10),
+            t8: s(5),
+            linktest: Some(s(30)),
+            passive: false,
+        }
+    }
 }
 
 /// The protocols that this build speaks.
@@ -258,6 +327,8 @@ fn equipment_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) ->
         login,
         serial: e.serial.as_ref().map_or_else(|| "19200 8E1".to_owned(), |s| s.get_ref().clone()),
         timeout,
+        hsms: hsms_of(e, at)?,
+        priority: priority_of(e, at)?,
         #[cfg(feature = "modbus")]
         line: Default::default(),
     })
@@ -272,6 +343,8 @@ fn check_fields(e: &EquipmentEntry, protocol: Protocol, at: &dyn Fn(usize) -> St
         ("security", e.security.as_ref().map(|f| start(f.span())), Protocol::Opcua),
         ("pki", e.pki.as_ref().map(|f| start(f.span())), Protocol::Opcua),
         ("user", e.user.as_ref().map(|f| start(f.span())), Protocol::Opcua),
+        ("hsms", e.hsms.as_ref().map(|f| start(f.span())), Protocol::Hsms),
+        ("priority", e.priority.as_ref().map(|f| start(f.span())), Protocol::Bacnet),
     ] {
         if let Some(place) = given.filter(|_| protocol != goes_with) {
             bail!("{}: {field} goes with {goes_with}: {protocol} has none", at(place));
@@ -330,6 +403,44 @@ fn login_of(
     }
 }
 
+fn hsms_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<HsmsLink> {
+    let usual = HsmsLink::default();
+    let Some(entry) = &e.hsms else { return Ok(usual) };
+    let place = at(entry.span().start);
+    let HsmsEntry { t3, t5, t6, t7, t8, linktest, passive } = *entry.get_ref();
+    let timer = |name: &str, given: Option<Span>, usual: Duration| {
+        let given = given.map_or(usual, |s| s.0);
+        // E37 has 240 s as the longest of any; less than 10 ms no network keeps.
+        let valid = (Duration::from_millis(10)..=Duration::from_secs(240)).contains(&given);
+        ensure!(valid, "{place}: {name} = {given:?}: 10 ms to 240 s would be right");
+        Ok(given)
+    };
+    Ok(HsmsLink {
+        t3: timer("t3", t3, usual.t3)?,
+        t5: timer("t5", t5, usual.t5)?,
+        t6: timer("t6", t6, usual.t6)?,
+        t7: timer("t7", t7, usual.t7)?,
+        t8: timer("t8", t8, usual.t8)?,
+        linktest: match linktest {
+            None => usual.linktest,
+            Some(never) if never.0.is_zero() => None,
+            given => Some(timer("linktest", given, Duration::ZERO)?),
+        },
+        passive,
+    })
+}
+
+fn priority_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<u8> {
+    let Some(priority) = &e.priority else { return Ok(BACNET_PRIORITY) };
+    let (place, found) = (at(priority.span().start), *priority.get_ref());
+    // 19.2.3: 6 is kept for minimum on and off times, and nobody writes there.
+    ensure!(
+        (1..=16).contains(&found) && found != 6,
+        "{place}: priority = {found}: 1 to 16 but 6 would be right"
+    );
+    Ok(found)
+}
+
 impl Equipment {
     /// A machine at an address, with all else as usual.
     pub fn new(
@@ -351,6 +462,8 @@ impl Equipment {
             login: None,
             serial: String::new(),
             timeout,
+            hsms: HsmsLink::default(),
+            priority: BACNET_PRIORITY,
             #[cfg(feature = "modbus")]
             line: Default::default(),
         }
@@ -489,9 +602,59 @@ mod tests {
                 &on_line("unit = 7", "unit = 8\nserial = \"9600 8N1\""),
                 "sentinel.toml:15: /dev/ttyS9 is set as modbus-rtu 19200 8E1 for A: one line has one setting",
             ),
+            ("5021\"", "5021\"\npriority = 9", "sentinel.toml:8: priority goes with bacnet"),
+            (
+                "5021\"",
+                "5021\"\nhsms = { t3 = \"2s\" }",
+                "sentinel.toml:8: hsms goes with hsms: modbus-tcp has none",
+            ),
         ] {
             let told = told(&GOOD.replacen(from, to, 1));
             assert!(told.contains(what) && told.is_empty() == what.is_empty(), "{told}");
+        }
+    }
+
+    #[test]
+    fn an_hsms_link_has_the_timers_of_e37_or_those_that_are_given() {
+        let bonder = GOOD.replace("ffu", "wire_bonder").replace("modbus-tcp", "hsms");
+        let read = |more: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("sentinel.toml");
+            std::fs::write(&path, format!("{bonder}{more}\n")).unwrap();
+            Config::read(&path).map(|c| c.equipment[0].hsms).map_err(|e| format!("{e:#}"))
+        };
+        let usual = read("").unwrap();
+        assert_eq!((usual.t3.as_secs(), usual.t5.as_secs(), usual.passive), (45, 10, false));
+        let given =
+            read("hsms = { t3 = \"120s\", t5 = \"500ms\", linktest = \"0s\", passive = true }").unwrap();
+        let (t3, t5) = (Duration::from_secs(120), Duration::from_millis(500));
+        assert_eq!(given, HsmsLink { t3, t5, linktest: None, passive: true, ..usual });
+        for (wrong, what) in [
+            ("hsms = { t8 = \"0s\" }", "sentinel.toml:8: t8 = 0ns: 10 ms to 240 s would be right"),
+            ("hsms = { t4 = \"1s\" }", "unknown field"),
+        ] {
+            let told = read(wrong).unwrap_err();
+            assert!(told.contains(what), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_bacnet_device_is_written_at_ten_or_as_given() {
+        let unit = GOOD.replace("ffu", "ahu").replace("modbus-tcp", "bacnet");
+        let read = |more: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("sentinel.toml");
+            std::fs::write(&path, format!("{unit}{more}\n")).unwrap();
+            Config::read(&path).map(|c| c.equipment[0].priority).map_err(|e| format!("{e:#}"))
+        };
+        assert_eq!(read(""), Ok(10));
+        assert_eq!(read("priority = 16"), Ok(16));
+        for wrong in ["priority = 0", "priority = 6", "priority = 17"] {
+            let told = read(wrong).unwrap_err();
+            assert!(
+                told.contains(&format!("sentinel.toml:8: {wrong}: 1 to 16 but 6 would be right")),
+                "{told}"
+            );
         }
     }
 }

@@ -14,7 +14,7 @@ use aegis_sentinel::WriteOutcome;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use crate::clock::Clock;
 use crate::config::Equipment;
@@ -143,6 +143,16 @@ trait Dial {
 
     /// Connects, within the equipment's timeout.
     async fn dial(&mut self) -> Result<Self::Talk, LinkError>;
+
+    /// The least time between two attempts to connect [agent's time].
+    fn separation(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The longest pause after an attempt.
+    fn longest_pause(&self) -> Duration {
+        Backoff::LONGEST
+    }
 }
 
 /// One connection to one machine.
@@ -155,6 +165,9 @@ trait Talk {
 
     /// Writes a set-point and waits for the device's answer.
     async fn write(&mut self, point: PointIx, value: f64) -> Result<(), ClientError>;
+
+    /// Takes leave, where the protocol has a word for it: the link is given up, or the sentinel ends.
+    async fn leave(&mut self) {}
 }
 
 /// Why a profile cannot be spoken over that protocol, if it cannot.
@@ -230,16 +243,24 @@ impl Core {
     async fn serve(mut self, mut dial: impl Dial) {
         let mut backoff = Backoff(Backoff::FIRST);
         loop {
-            let why = match dial.dial().await {
-                Ok(talk) => match self.converse(talk, &mut backoff).await {
-                    Some(why) => why,
-                    None => return,
-                },
+            let next = self.clock.instant(self.clock.now().after(dial.separation()));
+            let Some(dialled) = self.meanwhile(dial.dial()).await else { return };
+            let why = match dialled {
+                Ok(mut talk) => {
+                    let lost = self.converse(&mut talk, &mut backoff).await;
+                    talk.leave().await;
+                    match lost {
+                        Some(why) => why,
+                        None => return,
+                    }
+                }
                 Err(e) => e.to_string(),
             };
-            if self.tell(FromLink::State(self.machine, false, why)).await.is_none()
-                || self.pause(backoff.next()).await.is_none()
-            {
+            if self.tell(FromLink::State(self.machine, false, why)).await.is_none() {
+                return;
+            }
+            let pause = backoff.next().min(dial.longest_pause());
+            if self.meanwhile(async { tokio::join!(sleep(pause), sleep_until(next)) }).await.is_none() {
                 return;
             }
         }
@@ -248,18 +269,18 @@ impl Core {
     /// The machine cannot be spoken to at all.
     async fn give_up(mut self, why: String) {
         let _ = self.tell(FromLink::State(self.machine, false, why)).await;
-        while self.pause(Backoff::LONGEST).await.is_some() {}
+        while self.meanwhile(sleep(Backoff::LONGEST)).await.is_some() {}
     }
 
     /// Hears and writes until the link is lost, and says why.
-    async fn converse(&mut self, mut talk: impl Talk, backoff: &mut Backoff) -> Option<String> {
+    async fn converse(&mut self, talk: &mut impl Talk, backoff: &mut Backoff) -> Option<String> {
         let mut said: Option<String> = None;
         loop {
             tokio::select! {
                 // A write does not wait for a round of reading.
                 biased;
                 order = self.orders.recv() => {
-                    let lost = self.write(&mut talk, order?).await?;
+                    let lost = self.write(talk, order?).await?;
                     if lost.is_some() {
                         return lost;
                     }
@@ -296,10 +317,9 @@ impl Core {
         Some(lost)
     }
 
-    /// Waits. Orders that come meanwhile are not sent, and are told so.
-    async fn pause(&mut self, time: Duration) -> Option<()> {
-        let wait = sleep(time);
-        tokio::pin!(wait);
+    /// Does that while there is no link. Orders that come meanwhile are not sent, and are told so.
+    async fn meanwhile<T>(&mut self, what: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(what);
         loop {
             tokio::select! {
                 biased;
@@ -308,7 +328,7 @@ impl Core {
                     let outcome = WriteOutcome::Refused { reason };
                     self.tell(FromLink::Written(order?.id, outcome)).await?;
                 }
-                () = &mut wait => return Some(()),
+                done = &mut what => return Some(done),
             }
         }
     }
@@ -341,6 +361,63 @@ mod tests {
         let mut backoff = Backoff(Backoff::FIRST);
         let waits: Vec<u64> = (0..8).map(|_| backoff.next().as_millis() as u64).collect();
         assert_eq!(waits, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    }
+
+    /// A machine that is never there; tells when it is looked for.
+    struct Away(mpsc::UnboundedSender<Time>, Clock);
+
+    enum Nobody {}
+
+    impl Talk for Nobody {
+        async fn due(&mut self) {
+            match *self {}
+        }
+
+        async fn hear(&mut self) -> Result<Heard, LinkError> {
+            match *self {}
+        }
+
+        async fn write(&mut self, _: PointIx, _: f64) -> Result<(), ClientError> {
+            match *self {}
+        }
+    }
+
+    impl Dial for Away {
+        type Talk = Nobody;
+
+        async fn dial(&mut self) -> Result<Nobody, LinkError> {
+            self.0.send(self.1.now()).expect("the test listens");
+            sleep(Duration::from_secs(1)).await;
+            Err(LinkError::Closed)
+        }
+
+        fn separation(&self) -> Duration {
+            Duration::from_secs(10)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_to_connect_keep_their_distance_on_the_agents_clock() {
+        // Twenty seconds of the agent pass in one.
+        let clock = Clock::start(Time::ZERO, 20.0);
+        let (dialled, mut at) = mpsc::unbounded_channel();
+        let (to_core, mut told) = mpsc::channel(16);
+        let (orders, taken) = mpsc::channel(16);
+        let core = Core { machine: MachineIx(0), clock, to_core, orders: taken };
+        let serving = tokio::spawn(core.serve(Away(dialled, clock)));
+        let first = at.recv().await.expect("the first attempt");
+        // An order during an attempt is not kept for later.
+        let revoked = Arc::new(AtomicBool::new(false));
+        let id = CommandId { boot: 1, number: 1 };
+        let expires = Time::from_secs(1_000);
+        orders.send(WriteOrder { id, point: PointIx(0), value: 1.0, expires, revoked }).await.expect("taken");
+        let outcome = told.recv().await.expect("the link lives");
+        assert!(matches!(outcome, FromLink::Written(_, WriteOutcome::Refused { .. })), "{outcome:?}");
+        // An attempt of a second is twenty of the agent's, and a quarter of a second five more.
+        let second = at.recv().await.expect("the second attempt");
+        assert_eq!(second.since(first).as_secs(), 25);
+        drop(orders);
+        serving.await.expect("it ends with its orders");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use aegis_models::{Command, Event, Frame, MachineIx, Profile};
 use aegis_sentinel::{Agent, AgentConfig, Input, MachineConfig, Output, WriteOutcome};
 use anyhow::Context;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -26,6 +27,9 @@ const SAVE_EVERY: u32 = 300;
 const QUEUE: usize = 1_024;
 /// Events that wait for a disk that fails; beyond, the oldest are given up.
 const OUTBOX: usize = 20_000;
+
+/// How long the links may take to take leave of their machines when the sentinel ends.
+const LEAVE: Duration = Duration::from_secs(2);
 
 struct Shell {
     clock: Clock,
@@ -87,6 +91,7 @@ pub async fn run(config: Config, form: Form, until_stdin_closes: bool) -> anyhow
     let first = std::iter::from_fn(|| agent.poll()).collect();
     let (to_core, mut from_links) = mpsc::channel(QUEUE);
     let mut watched = Vec::new();
+    let mut links = JoinSet::new();
     for (i, equipment) in config.equipment.into_iter().enumerate() {
         let (orders, taken) = mpsc::channel(16);
         watched.push(Watched {
@@ -95,7 +100,7 @@ pub async fn run(config: Config, form: Form, until_stdin_closes: bool) -> anyhow
             orders,
             patience: equipment.timeout.mul_f64(rate),
         });
-        tokio::spawn(link::run(MachineIx(i as u16), equipment, Network, clock, to_core.clone(), taken));
+        links.spawn(link::run(MachineIx(i as u16), equipment, Network, clock, to_core.clone(), taken));
     }
     drop(to_core);
     let mut shell = Shell {
@@ -114,6 +119,10 @@ pub async fn run(config: Config, form: Form, until_stdin_closes: bool) -> anyhow
     shell.keep(&mut from_links, until_stdin_closes).await;
     shell.save();
     shell.voice.end();
+    // A link ends when nobody orders or listens any more. One that hangs is left to end with the program.
+    shell.machines.clear();
+    drop(from_links);
+    let _ = timeout(LEAVE, links.join_all()).await;
     Ok(())
 }
 

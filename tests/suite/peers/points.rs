@@ -6,8 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use aegis_adapters::Served;
+use aegis_adapters::hsms::gem;
+use aegis_adapters::hsms::serve::{Handle, ServeOptions, serve_active};
+use aegis_adapters::hsms::session::{Options, Role, Timers};
 use aegis_edge::clock::Clock;
-use aegis_edge::config::Equipment;
+use aegis_edge::config::{Equipment, HsmsLink};
 use aegis_edge::link::{self, FromLink, Network, WriteOrder};
 use aegis_models::profile::{Access, DataType, PointSpec};
 use aegis_models::site::{Endpoint, MachineEntry};
@@ -152,7 +156,8 @@ async fn walk(entry: &MachineEntry, endpoint: &Endpoint) {
     }
     wire.door.served().take_writes();
     for point in shown.into_iter().filter(|p| profile.point(*p).access == Access::Write) {
-        let value = value(&profile, point, 5);
+        // Another value than the last: a command to do what is done already writes nothing.
+        let value = value(&profile, point, 4);
         let outcome = wire.write(point, value).await;
         let id = &profile.point(point).id;
         if protocol == Protocol::Mtconnect {
@@ -177,4 +182,46 @@ fn every_point_of_every_kind_crosses_each_of_its_wires_both_ways() {
         }
     }
     assert!(walked.len() >= 4, "{walked:?}");
+}
+
+#[test]
+fn an_equipment_that_connects_by_itself_is_heard_by_a_sentinel_that_listens() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("bound");
+        drop(free);
+        let profile = Arc::new(Profile::built_in("wire_bonder").expect("it comes with Aegis"));
+        let session = Options { role: Role::Active, device: 7, timers: Timers::default() };
+        let (conversation, command) = (Duration::from_secs(45), Duration::from_secs(30));
+        let options = gem::EquipmentOptions { session, unix_ms: 0, conversation, command };
+        let handle = Handle::new(gem::Equipment::new(&profile, options, &[]).expect("a bonder"));
+        let units = profile.point_ix("units").expect("it counts units");
+        let samples = vec![Sample { point: units, value: 41.0, quality: Quality::Good }];
+        handle.publish(&Frame { time: Time::ZERO, machine: MachineIx(0), samples, records: vec![] });
+        let often = ServeOptions { t5: Duration::from_millis(50), ..ServeOptions::default() };
+        tokio::spawn(serve_active(address, handle, often, std::future::pending()));
+        let equipment = Equipment {
+            unit: Some(7),
+            hsms: HsmsLink { passive: true, ..HsmsLink::default() },
+            ..Equipment::new("WB-01", profile, Protocol::Hsms, &address.to_string(), Duration::from_secs(5))
+        };
+        let (to_core, mut from_link) = mpsc::channel(256);
+        let (_orders, taken) = mpsc::channel(16);
+        let clock = Clock::start(Time::ZERO, 1.0);
+        tokio::spawn(link::run(MachineIx(0), equipment, Network, clock, to_core, taken));
+        let heard = timeout(PATIENCE, async {
+            loop {
+                match from_link.recv().await.expect("the link lives") {
+                    FromLink::Heard(_, heard)
+                        if heard.samples.iter().any(|s| s.point == units && s.value == 41.0) =>
+                    {
+                        return;
+                    }
+                    other => drop(other),
+                }
+            }
+        });
+        heard.await.expect("it is heard");
+    });
 }

@@ -6,7 +6,7 @@ const DAY_S: i64 = 86_400;
 
 /// What the wall clock shows, from a moment that its owner names and corrections that a host makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Clock {
+pub(in crate::hsms) struct Clock {
     /// Unix time at [`Time::ZERO`] [ms].
     pub zero_ms: i64,
     /// What a host added by S2F31 [ms].

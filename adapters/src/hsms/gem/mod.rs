@@ -14,7 +14,7 @@
 
 mod alarms;
 mod catalog;
-mod clock;
+pub(super) mod clock;
 mod communications;
 pub mod compliance;
 mod constants;
