@@ -43,6 +43,8 @@ pub struct Execution {
     pub phase: Phase,
     /// When it stops waiting there.
     pub deadline: Time,
+    /// What the set-point last read as while it was waited for [its unit].
+    pub seen: Option<f64>,
 }
 
 /// Where a command stands.
@@ -78,6 +80,8 @@ pub enum End {
     Well,
     /// It did nothing, and nothing is left to take back.
     Vain,
+    /// It never arrived: the way there failed, and the machine knows nothing of it.
+    Lost,
     /// It is not known what the machine does now.
     Doubt,
 }
@@ -87,6 +91,7 @@ impl Execution {
     pub fn sent(&mut self, now: Time) {
         self.phase = Phase::AwaitWritten;
         self.deadline = now.after(ANSWER);
+        self.seen = None;
     }
 
     /// A rollback's intent is asked for; the command carries its own name.
@@ -105,6 +110,7 @@ impl Execution {
         if under_way {
             self.phase = Phase::Unknown;
         }
+        self.seen = None;
         self.deadline = now.after(READ_BACK.max(Duration::from_secs(60)));
         under_way
     }
@@ -147,10 +153,8 @@ impl Execution {
             return Some(Progress::Step(step, detail));
         }
         // A device may take a moment to show what it took; only after the deadline is the old value an answer.
-        if now < self.deadline {
-            return None;
-        }
-        Some(self.read_back_failed(Some(value)))
+        self.seen = Some(value);
+        (now >= self.deadline).then(|| self.read_back_failed())
     }
 
     /// The effect channel stands at `value`, smoothed.
@@ -177,6 +181,7 @@ impl Execution {
         };
         if !self.stop {
             self.deadline = self.deadline.max(now.after(more));
+            self.seen = None;
         }
     }
 
@@ -196,7 +201,7 @@ impl Execution {
                 self.deadline = now.after(READ_BACK);
                 Some(Progress::Step(ExecutionStep::Sent, "no answer in time: reading it back".to_owned()))
             }
-            Phase::Unknown | Phase::AwaitReadBack => Some(self.read_back_failed(None)),
+            Phase::Unknown | Phase::AwaitReadBack => Some(self.read_back_failed()),
             Phase::AwaitEffect if zone == Zone::Red => {
                 let detail = "no effect, and the zone is RED: held where it is".to_owned();
                 Some(Progress::Over(ExecutionStep::Held, detail, End::Doubt))
@@ -214,10 +219,12 @@ impl Execution {
         }
     }
 
-    fn read_back_failed(&self, value: Option<f64>) -> Progress {
-        match value {
+    fn read_back_failed(&self) -> Progress {
+        match self.seen {
             Some(v) if (v - self.from).abs() <= self.tolerance => {
-                Progress::Over(ExecutionStep::Held, format!("still reads {v}: it was not taken"), End::Vain)
+                // A device that said it took it and did not is another matter than a way that lost it.
+                let end = if self.phase == Phase::Unknown { End::Lost } else { End::Vain };
+                Progress::Over(ExecutionStep::Held, format!("still reads {v}: it was not taken"), end)
             }
             Some(v) => {
                 Progress::Over(ExecutionStep::Held, format!("reads {v}, which nobody asked for"), End::Doubt)

@@ -44,6 +44,8 @@ pub struct Tracked {
     pub answered: bool,
     /// Set-points whose change had no effect: they are not tried again.
     pub tried: Vec<String>,
+    /// Set-points whose change was lost on its way once.
+    pub lost: Vec<String>,
     /// The last decision, in words: the same one is not said twice.
     pub said: String,
 }
@@ -158,6 +160,7 @@ impl Book {
             review_at: None,
             answered: false,
             tried: Vec::new(),
+            lost: Vec::new(),
             said: String::new(),
         });
         if reopened { Change::Updated(incident) } else { Change::Opened(incident) }

