@@ -67,6 +67,8 @@ struct EquipmentEntry {
     hsms: Option<Spanned<HsmsEntry>>,
     /// At which of the sixteen priorities a BACnet device is written: 10 when absent.
     priority: Option<Spanned<u8>>,
+    /// Whether a BACnet device tells changes by itself (COV), and is polled a tenth as often.
+    cov: Option<Spanned<bool>>,
 }
 
 /// What a user may write of an HSMS link; what is absent is as E37 has it.
@@ -155,6 +157,9 @@ pub struct Equipment {
     pub hsms: HsmsLink,
     /// At which priority a BACnet device is written, 1 to 16.
     pub priority: u8,
+    /// Whether a BACnet device is asked to tell changes by itself. What changes by less than an object's increment is
+    /// then not heard of before the next poll: a baseline knows less of its noise.
+    pub cov: bool,
 }
 
 /// The priority at which a BACnet device is written. ASHRAE 135 (19.2.2) gives 1 and 2 to life safety, 5 to critical
@@ -329,6 +334,7 @@ fn equipment_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) ->
         timeout: e.timeout.0.max(Duration::from_millis(10)),
         hsms: hsms_of(e, protocol, at)?,
         priority: priority_of(e, protocol, at)?,
+        cov: cov_of(e, protocol, at)?,
     })
 }
 
@@ -358,6 +364,13 @@ fn hsms_of(e: &EquipmentEntry, protocol: Protocol, at: &dyn Fn(usize) -> String)
         },
         passive,
     })
+}
+
+fn cov_of(e: &EquipmentEntry, protocol: Protocol, at: &dyn Fn(usize) -> String) -> anyhow::Result<bool> {
+    let Some(cov) = &e.cov else { return Ok(false) };
+    let place = at(cov.span().start);
+    ensure!(protocol == Protocol::Bacnet, "{place}: cov is how a bacnet device tells changes");
+    Ok(*cov.get_ref())
 }
 
 fn priority_of(e: &EquipmentEntry, protocol: Protocol, at: &dyn Fn(usize) -> String) -> anyhow::Result<u8> {
@@ -395,6 +408,7 @@ impl Equipment {
             timeout,
             hsms: HsmsLink::default(),
             priority: BACNET_PRIORITY,
+            cov: false,
         }
     }
 }
@@ -493,6 +507,7 @@ mod tests {
                 "modbus-rtu\"\nserial = \"fast\"",
                 "sentinel.toml:7: serial = \"fast\": baud rate, data bits, parity and stop bits would be right",
             ),
+            ("5021\"", "5021\"\ncov = true", "sentinel.toml:8: cov is how a bacnet device tells changes"),
             ("5021\"", "5021\"\npriority = 9", "sentinel.toml:8: priority is that of writes over bacnet"),
             (
                 "5021\"",

@@ -59,7 +59,7 @@ struct Wire {
 }
 
 impl Wire {
-    async fn open(entry: &MachineEntry, endpoint: &Endpoint) -> Wire {
+    async fn open(entry: &MachineEntry, endpoint: &Endpoint, cov: bool) -> Wire {
         let profile = Arc::new(Profile::built_in(&entry.kind).expect("the site is checked"));
         let opened = Door::listen(endpoint, "127.0.0.1:0", entry, &profile, &Setting::now()).await;
         let (door, address, serving) = opened.unwrap_or_else(|e| panic!("{}: {e}", entry.name));
@@ -67,6 +67,7 @@ impl Wire {
         let timeout = Duration::from_secs(5);
         let equipment = Equipment {
             unit: Some(endpoint.unit),
+            cov,
             ..Equipment::new(&entry.name, Arc::clone(&profile), endpoint.protocol, &address, timeout)
         };
         let (to_core, from_link) = mpsc::channel(256);
@@ -123,8 +124,8 @@ impl Wire {
 }
 
 /// All points and records of a machine over one of its endpoints, and all its set-points back.
-async fn walk(entry: &MachineEntry, endpoint: &Endpoint) {
-    let mut wire = Wire::open(entry, endpoint).await;
+async fn walk(entry: &MachineEntry, endpoint: &Endpoint, cov: bool) {
+    let mut wire = Wire::open(entry, endpoint, cov).await;
     let profile = Arc::clone(&wire.profile);
     let protocol = endpoint.protocol;
     let about = format!("{} over {protocol}", entry.kind);
@@ -177,7 +178,11 @@ fn every_point_of_every_kind_crosses_each_of_its_wires_both_ways() {
     for entry in &site.machines {
         for endpoint in &entry.endpoints {
             if walked.insert((entry.kind.clone(), endpoint.protocol.name()), ()).is_none() {
-                runtime.block_on(walk(entry, endpoint));
+                runtime.block_on(walk(entry, endpoint, false));
+                if endpoint.protocol == Protocol::Bacnet {
+                    // And once more by what the device tells of its changes.
+                    runtime.block_on(walk(entry, endpoint, true));
+                }
             }
         }
     }
