@@ -4,6 +4,7 @@
 
 mod clients;
 mod crowd;
+mod leave;
 mod lines;
 mod points;
 mod servers;

@@ -202,14 +202,15 @@ fn an_equipment_that_connects_by_itself_is_heard_by_a_sentinel_that_listens() {
         let options = gem::EquipmentOptions { session, unix_ms: 0, conversation, command };
         let handle = Handle::new(gem::Equipment::new(&profile, options, &[]).expect("a bonder"));
         let units = profile.point_ix("units").expect("it counts units");
+        let temp = profile.records[0].fields.iter().position(|f| f == "capillary_temp").expect("a field");
         let samples = vec![Sample { point: units, value: 41.0, quality: Quality::Good }];
         handle.publish(&Frame { time: Time::ZERO, machine: MachineIx(0), samples, records: vec![] });
         let often = ServeOptions { t5: Duration::from_millis(50), ..ServeOptions::default() };
-        tokio::spawn(serve_active(address, handle, often, std::future::pending()));
+        tokio::spawn(serve_active(address, handle.clone(), often, std::future::pending()));
         let equipment = Equipment {
             unit: Some(7),
             hsms: HsmsLink { passive: true, ..HsmsLink::default() },
-            ..Equipment::new("WB-01", profile, Protocol::Hsms, &address.to_string(), Duration::from_secs(5))
+            ..Equipment::new("WB-01", Arc::clone(&profile), Protocol::Hsms, &address.to_string(), Duration::from_secs(5))
         };
         let (to_core, mut from_link) = mpsc::channel(256);
         let (_orders, taken) = mpsc::channel(16);
@@ -228,5 +229,15 @@ fn an_equipment_that_connects_by_itself_is_heard_by_a_sentinel_that_listens() {
             }
         });
         heard.await.expect("it is heard");
+        // An alarm is set by a bond that was too hot, and told with the link.
+        let mut values = vec![1.0; profile.records[0].fields.len()];
+        values[temp] = 200.0;
+        let records = vec![Record { kind: 0, values }];
+        handle.publish(&Frame { time: Time::from_secs(1), machine: MachineIx(0), samples: vec![], records });
+        let told = timeout(PATIENCE, async {
+            let text = "alarm 5: Capillary temperature high";
+            while !matches!(from_link.recv().await.expect("the link lives"), FromLink::State(_, true, note) if note.contains(text)) {}
+        });
+        told.await.expect("the alarm is told");
     });
 }
