@@ -5,8 +5,8 @@
 
 Of every machine served over BACnet, or of those named: finds it with Who-Is, reads every object's name, value, units and
 status, one by one and several at once, commands the writable ones at two priorities and relinquishes them, provokes the
-errors and rejects of the standard, hears of a change it subscribed to, and sends malformed datagrams, after which the device
-must go on serving. Prints a line a machine; exits 0 when all hold, 1 when one fails, 2 when it cannot begin.
+errors and rejects of the standard, takes a reading out of service and back, hears of a change it subscribed to and no longer
+than it asked, and sends malformed datagrams, after which the device must go on serving. Prints a line a machine; exits 0 when all hold, 1 when one fails, 2 when it cannot begin.
 """
 import asyncio
 import json
@@ -18,14 +18,14 @@ import sys
 try:
     import bacpypes3
     from bacpypes3.apdu import (
-        DeviceCommunicationControlRequest, ErrorRejectAbortNack, WritePropertyRequest,
+        DeviceCommunicationControlRequest, ErrorRejectAbortNack, SubscribeCOVRequest, WritePropertyRequest,
     )
     from bacpypes3.constructeddata import Any
     from bacpypes3.ipv4.app import NormalApplication
     from bacpypes3.local.device import DeviceObject
     from bacpypes3.pdu import Address, IPv4Address
-    from bacpypes3.primitivedata import CharacterString, Null, ObjectIdentifier, Real, Unsigned
-    from bacpypes3.basetypes import PropertyIdentifier
+    from bacpypes3.primitivedata import Boolean, CharacterString, Null, ObjectIdentifier, Real, Unsigned
+    from bacpypes3.basetypes import PropertyIdentifier, Reliability
     from bacpypes3.service.cov import ChangeOfValueServices
 except ImportError as e:
     sys.exit(f"missing Python package bacpypes3 ({e}): pip install -r tests/peers/requirements.txt")
@@ -204,6 +204,13 @@ class Machine:
         for obj in (self.points[0].object, self.device):
             results = await self.tried(self.app.read_property_multiple(self.address, [obj, ["all"]]), "all")
             check(isinstance(results, list) and len(results) > 10, f"all of {obj}: {results}")
+            every = [str(prop) for _, prop, _, _ in results]
+            parts = []
+            for some in ("required", "optional"):
+                part = await self.tried(self.app.read_property_multiple(self.address, [obj, [some]]), some)
+                check(isinstance(part, list) and part, f"{some} of {obj}: {part}")
+                parts += [str(prop) for _, prop, _, _ in part]
+            check(parts == every, f"{obj} has {every}, and required and optional are {parts}")
         return f"{count} properties read at once"
 
     async def commands_and_relinquishes(self):
@@ -249,8 +256,75 @@ class Machine:
         names = PropertyIdentifier("object-list")
         await self.refused("invalid-array-index", "element 9999", app.read_property(at, self.device, names, 9999))
         silence = DeviceCommunicationControlRequest(enableDisable="disable", password="x", destination=at)
-        await self.refused("password-failure", "DeviceCommunicationControl", app.request(silence))
+        await self.refused("unrecognized-service", "DeviceCommunicationControl", app.request(silence))
         return "refusals in the standard's words"
+
+    async def goes_out_of_service(self):
+        p = next((p for p in self.points if p.kind == "analog-input"), None)
+        check(p, "no point is an analogue input")
+
+        async def put(prop, value):
+            answer = await self.tried(self.raw_write(p.object, value, prop), f"write of {prop}")
+            check(not isinstance(answer, ErrorRejectAbortNack), f"{prop} of {p.id}: {answer}")
+
+        await put("out-of-service", Boolean(True))
+        try:
+            flags = list(await self.read(p.object, "status-flags"))
+            check(flags == [0, 0, 0, 1], f"{p.id} out of service has the flags {flags}")
+            stood = await self.read(p.object, "present-value")
+            await asyncio.sleep(1.5)
+            now = await self.read(p.object, "present-value")
+            check(now == stood, f"{p.id} moves from {stood} to {now} out of service")
+            await put("present-value", Real(single(p.low)))
+            check(await self.read(p.object, "present-value") == single(p.low), f"{p.id} cannot be simulated")
+            await put("reliability", Reliability("over-range"))
+            flags = list(await self.read(p.object, "status-flags"))
+            check(flags == [0, 1, 0, 1], f"{p.id} over range has the flags {flags}")
+        finally:
+            await put("out-of-service", Boolean(False))
+        flags = list(await self.read(p.object, "status-flags"))
+        check(not any(flags), f"{p.id} in service again has the flags {flags}")
+        again = Reliability("over-range")
+        await self.refused("write-access-denied", "reliability in service", self.raw_write(p.object, again, "reliability"))
+        return f"{p.id} out of service and back"
+
+    async def forgets_who_does_not_renew(self):
+        p = self.points[0]
+        request = SubscribeCOVRequest(
+            subscriberProcessIdentifier=PROCESS + 1,
+            monitoredObjectIdentifier=p.object,
+            issueConfirmedNotifications=False,
+            lifetime=2,
+            destination=self.address,
+        )
+        answer = await self.tried(self.app.request(request), "a subscription of 2 s")
+        check(not isinstance(answer, ErrorRejectAbortNack), f"a subscription of 2 s: {answer}")
+
+        async def left():
+            active = await self.read(self.device, "active-cov-subscriptions")
+            mine = [s for s in active if s.recipient.processIdentifier == PROCESS + 1]
+            return [s.timeRemaining for s in mine]
+
+        check(await left() in ([1], [2]), f"a subscription of 2 s has {await left()} left")
+        for _ in range(40):
+            if not await left():
+                return "a subscription ends with its lifetime"
+            await asyncio.sleep(0.1)
+        raise Failed("a subscription of 2 s does not end within 4 s")
+
+    async def answers_a_small_station(self):
+        # ReadProperty of the object list with answers of 50 octets at most and no segments: abort 4.
+        device = struct.pack(">I", 8 << 22 | self.device[1])
+        apdu = bytes([0x00, 0x00, 9, 12, 0x0C]) + device + bytes([0x19, 76])
+        # The same as the first segment of several: abort 4 as well.
+        segment = bytes([0x0C, 0x75, 9, 0, 4, 12, 0x0C]) + device + bytes([0x19, 76])
+        for one in (apdu, segment):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.settimeout(TIMEOUT_S)
+                s.sendto(b"\x81\x0a" + struct.pack(">H", 6 + len(one)) + b"\x01\x04" + one, self.udp)
+                answer = s.recvfrom(2048)[0][6:]
+            check(answer == b"\x71\x09\x04", f"{one.hex(' ')} is answered by {answer.hex(' ')}")
+        return "no segments asked or given"
 
     async def tells_of_changes(self):
         p = next((p for p in self.points if p.writable), None)
@@ -307,7 +381,10 @@ class Machine:
             self.reads_several_at_once,
             self.commands_and_relinquishes,
             self.refuses_with_the_right_words,
+            self.goes_out_of_service,
             self.tells_of_changes,
+            self.forgets_who_does_not_renew,
+            self.answers_a_small_station,
             self.survives_malformed_datagrams,
         ]
         said = []

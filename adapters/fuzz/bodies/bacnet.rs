@@ -137,6 +137,8 @@ pub fn server(data: &[u8]) {
         let value = now.secs_f64();
         session.publish(&[Sample { point: PointIx(0), value, quality: Quality::Good }], &[]);
         session.advance(now);
+        // Whatever came, nothing is due at once for good: who serves others may turn to them.
+        assert!(session.poll_timeout().is_none_or(|due| due > now), "due at once after its time");
         let mut sent = 0;
         while let Some((_, datagram)) = session.poll_transmit() {
             assert!(datagram.len() <= LONGEST, "{} octets", datagram.len());

@@ -10,8 +10,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use aegis_models::{PointIx, Sample, Time};
-use bacnet_types::enums::{AbortReason, ErrorClass, PropertyIdentifier as P, RejectReason};
-use bacnet_types::primitives::PropertyValue;
+use bacnet_types::enums::{AbortReason, ErrorClass, ObjectType, PropertyIdentifier as P, RejectReason};
+use bacnet_types::primitives::{ObjectIdentifier, PropertyValue};
 use bytes::BytesMut;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -20,6 +20,7 @@ use super::binding::{Binding, Place};
 use super::datagrams::{self, Datagrams};
 use super::exchange::{Event, Exchange, Reply};
 use super::priority::Priority;
+use super::reader::Reader;
 use super::reading;
 use super::service::{self, Announcement, PropertyRef, PropertyResult, Request, Write};
 use super::transaction::Patience;
@@ -44,7 +45,7 @@ pub struct ClientOptions {
 
 impl Default for ClientOptions {
     fn default() -> ClientOptions {
-        ClientOptions { patience: Patience::default(), priority: Priority::OPERATOR, device: None }
+        ClientOptions { patience: Patience::default(), priority: Priority::PROGRAM, device: None }
     }
 }
 
@@ -117,8 +118,8 @@ impl Client {
         }
     }
 
-    /// Makes sure that the device answers: asks who it is, and where no I-Am comes back (many devices broadcast it, which
-    /// this socket need not hear) reads a value, any answer to which will do.
+    /// Makes sure that the right device answers: asks who it is, and where no I-Am comes back (many devices broadcast it,
+    /// which this socket need not hear) reads it of the device object.
     pub async fn greet(&mut self) -> Result<(), LinkError> {
         let limits = self.options.device.map(|d| (d, d));
         self.exchange.announce(&Announcement::WhoIs(limits));
@@ -131,12 +132,38 @@ impl Client {
             if self.options.device.is_some_and(|d| d != instance) {
                 return Err(self.mismatch(format!("it is device {instance}")));
             }
-            let most = (max_apdu / OCTETS_PER_POINT) as usize;
-            self.points_per_read = most.clamp(1, limits::BACNET_POINTS_PER_READ);
+            self.fit(max_apdu);
             return Ok(());
         }
-        let first = self.binding.places()[0].object;
-        self.call(&Request::ReadProperty(first, PropertyRef::of(P::PRESENT_VALUE))).await.map(|_| ())
+        // 15.5: of the last instance, any device answers for itself.
+        let instance = self.options.device.unwrap_or(ObjectIdentifier::WILDCARD_INSTANCE);
+        let Ok(device) = ObjectIdentifier::new(ObjectType::DEVICE, instance) else {
+            return Err(self.mismatch(format!("nobody can be device {instance}")));
+        };
+        let own = self.call(&Request::ReadProperty(device, PropertyRef::of(P::OBJECT_IDENTIFIER))).await?;
+        let found = match one_value(&own) {
+            Some(PropertyValue::ObjectIdentifier(found)) => Some(found),
+            _ => None,
+        };
+        if self.options.device.is_some() && found != Some(device) {
+            let what = match found {
+                Some(other) => format!("it is device {}", other.instance_number()),
+                None => format!("it does not say that it is device {instance}"),
+            };
+            return Err(self.mismatch(what));
+        }
+        let most = PropertyRef::of(P::MAX_APDU_LENGTH_ACCEPTED);
+        let most = self.call(&Request::ReadProperty(found.unwrap_or(device), most)).await?;
+        if let Some(PropertyValue::Unsigned(most)) = one_value(&most) {
+            self.fit(u32::try_from(most).unwrap_or(u32::MAX));
+        }
+        Ok(())
+    }
+
+    /// Asks for no more at once than fits an answer of so many octets.
+    fn fit(&mut self, max_apdu: u32) {
+        let most = (max_apdu / OCTETS_PER_POINT) as usize;
+        self.points_per_read = most.clamp(1, limits::BACNET_POINTS_PER_READ);
     }
 
     /// Whether the link has failed: connect anew.
@@ -252,15 +279,46 @@ impl Client {
     /// Writes one point [the point's unit] at the client's priority and waits until the device confirms. The value must
     /// be in the point's range; what is sent is the nearest one that the point's object holds.
     pub async fn write_point(&mut self, point: PointIx, value: f64) -> Result<(), ClientError> {
-        let refuse = |problem| Err(ClientError::Unwritable { point, problem });
-        let Some(place) = self.binding.place(point).copied().filter(|p| p.writable) else {
-            return refuse("the profile does not let it be written");
-        };
-        let Some(packed) = place.pack(value) else { return refuse("it is no number") };
-        if !place.accepts(place.held(value)) {
-            return refuse("the value is outside its range");
-        }
+        let (place, packed) = self.writable(point, value)?;
         self.write_present(&place, &packed).await
+    }
+
+    /// The same, but that the client's own command is taken back where that alone makes the value hold, because somebody
+    /// else commands it or it is what the device falls back to. What was changed for a while is then again as it was, and
+    /// follows whoever it followed.
+    pub async fn write_or_relinquish(&mut self, point: PointIx, value: f64) -> Result<(), ClientError> {
+        let (place, packed) = self.writable(point, value)?;
+        let without = self.without_own(&place).await?;
+        let value = if without == Some(place.held(value)) { PropertyValue::Null } else { packed };
+        self.write_present(&place, &value).await
+    }
+
+    fn writable(&self, point: PointIx, value: f64) -> Result<(Place, PropertyValue), ClientError> {
+        let refuse = |problem| ClientError::Unwritable { point, problem };
+        let place = self.binding.place(point).copied().filter(|p| p.writable);
+        let place = place.ok_or(refuse("the profile does not let it be written"))?;
+        let packed = place.pack(value).ok_or(refuse("it is no number"))?;
+        if !place.accepts(place.held(value)) {
+            return Err(refuse("the value is outside its range"));
+        }
+        Ok((place, packed))
+    }
+
+    /// What would hold if the client took its command back; none where it commands nothing, or the device does not say
+    /// [the point's unit].
+    async fn without_own(&mut self, place: &Place) -> Result<Option<f64>, LinkError> {
+        let slots = Request::ReadProperty(place.object, PropertyRef::of(P::PRIORITY_ARRAY));
+        let slots = values(&self.call(&slots).await?);
+        let own = usize::from(self.options.priority.number()) - 1;
+        if slots.len() != 16 || slots[own] == PropertyValue::Null {
+            return Ok(None);
+        }
+        let others = slots.iter().enumerate().filter(|(i, v)| *i != own && **v != PropertyValue::Null);
+        if let Some((_, commanded)) = others.into_iter().next() {
+            return Ok(place.unpack(commanded));
+        }
+        let default = Request::ReadProperty(place.object, PropertyRef::of(P::RELINQUISH_DEFAULT));
+        Ok(one_value(&self.call(&default).await?).and_then(|v| place.unpack(&v)))
     }
 
     /// Takes back what was written at the client's priority: the device falls back to what others command, or to its
@@ -306,6 +364,11 @@ impl Client {
         let renew = renewal(self.now(), lifetime_s);
         self.subscription = Some(Subscription { points, confirmed, lifetime_s, renew, next: 0 });
         Ok(agreed)
+    }
+
+    /// Whether the device agreed to tell changes of the point.
+    pub fn tells(&self, point: PointIx) -> bool {
+        self.subscription.as_ref().is_some_and(|s| s.points.iter().any(|p| p.point == point))
     }
 
     /// Waits until the device tells of a change, and renews the subscriptions meanwhile. It may be given up at any moment
@@ -450,6 +513,24 @@ enum Read {
     Smaller,
     /// The device refuses all of them.
     Refused(Reply),
+}
+
+/// The application-tagged values of a read; none where it was refused, or they are malformed.
+fn values(reply: &Reply) -> Vec<PropertyValue> {
+    let Reply::Data(data) = reply else { return Vec::new() };
+    let Ok((_, _, octets)) = service::decode_read_ack(data) else { return Vec::new() };
+    let (mut r, mut all) = (Reader::new(&octets), Vec::new());
+    while !r.is_empty() {
+        match r.value() {
+            Ok(value) => all.push(value),
+            Err(_) => return Vec::new(),
+        }
+    }
+    all
+}
+
+fn one_value(reply: &Reply) -> Option<PropertyValue> {
+    <[PropertyValue; 1]>::try_from(values(reply)).ok().map(|[one]| one)
 }
 
 fn subscribe(place: &Place, confirmed: bool, lifetime_s: u32) -> Request {

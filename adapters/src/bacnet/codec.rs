@@ -87,9 +87,3 @@ pub fn datagram(to: &Peer, expecting_reply: bool, apdu: &Apdu) -> Vec<u8> {
     npdu::encode_npdu(&mut out, &npdu).expect("our own NPDU has a form");
     Bvll::Unicast(out.freeze()).encode()
 }
-
-/// Octets that the network header of a reply to `to` takes beyond the usual two.
-pub fn route_octets(to: &Peer) -> usize {
-    // DNET, DLEN, DADR and the hop count.
-    to.route.as_ref().map_or(0, |r| 4 + r.mac_address.len())
-}

@@ -81,14 +81,17 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Ends a subscription; ending one that is not there is no error (13.14.2).
-    pub(super) fn cancel(&mut self, peer: &Peer, process: u32, object: usize) {
-        self.list.retain(|s| !(s.peer == *peer && s.process == process && s.object == object));
+    /// Ends a subscription and gives its number; ending one that is not there is no error (13.14.2).
+    pub(super) fn cancel(&mut self, peer: &Peer, process: u32, object: usize) -> Option<u64> {
+        let this = |s: &Subscription| s.peer == *peer && s.process == process && s.object == object;
+        let i = self.list.iter().position(this)?;
+        Some(self.list.remove(i).serial)
     }
 
-    /// Ends those whose time is over.
-    pub(super) fn expire(&mut self, now: Time) {
-        self.list.retain(|s| s.until.is_none_or(|until| until > now));
+    /// Ends those whose time is over, and gives their numbers.
+    pub(super) fn expire(&mut self, now: Time) -> Vec<u64> {
+        let over = self.list.extract_if(.., |s| s.until.is_some_and(|until| until <= now));
+        over.map(|s| s.serial).collect()
     }
 
     /// When the next one ends.

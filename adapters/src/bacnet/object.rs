@@ -32,10 +32,17 @@ pub(super) struct Object {
     /// What the machine last said [the point's unit].
     live: f64,
     quality: Quality,
-    /// While out of service: what a reading shows instead.
-    simulated: Option<f64>,
-    out_of_service: bool,
+    /// While out of service: what is shown instead of what the machine says.
+    simulated: Option<Simulated>,
     command: Option<Command>,
+}
+
+/// What an object that is out of service shows.
+#[derive(Clone, Copy, Debug)]
+struct Simulated {
+    /// Of a reading; what is commanded has its priority array [the point's unit].
+    value: f64,
+    reliability: Reliability,
 }
 
 /// What makes an object commandable.
@@ -67,6 +74,14 @@ impl Object {
                     name.cloned().unwrap_or_else(|| format!("state {state}"))
                 })
                 .collect(),
+            BacnetType::BinaryInput | BacnetType::BinaryValue => ["inactive", "active"]
+                .iter()
+                .enumerate()
+                .map(|(i, usual)| {
+                    let name = names.and_then(|n| n.get(&i.to_string()));
+                    name.cloned().unwrap_or_else(|| (*usual).to_owned())
+                })
+                .collect(),
             _ => Vec::new(),
         };
         let resolution = match spec.data {
@@ -85,7 +100,6 @@ impl Object {
             // Until it is published, nobody knows it.
             quality: Quality::Bad,
             simulated: None,
-            out_of_service: false,
             command: place.writable.then(|| Command {
                 array: PriorityArray::new(place.held(rest)),
                 patience: 0,
@@ -104,7 +118,7 @@ impl Object {
         }
         self.quality = quality;
         self.live = self.place.held(value);
-        let Some(c) = self.command.as_mut().filter(|_| !pending && !self.out_of_service) else { return };
+        let Some(c) = self.command.as_mut().filter(|_| !pending && self.simulated.is_none()) else { return };
         if (self.live - c.array.effective()).abs() <= c.tolerance {
             c.overridden = false;
             c.patience = 0;
@@ -126,7 +140,7 @@ impl Object {
     pub(super) fn present(&self) -> f64 {
         match &self.command {
             Some(c) => c.array.effective(),
-            None => self.simulated.unwrap_or(self.live),
+            None => self.simulated.map_or(self.live, |s| s.value),
         }
     }
 
@@ -135,7 +149,11 @@ impl Object {
         self.place.kind.is_analogue().then_some(self.cov_increment)
     }
 
+    /// Out of service it is as it was when the object went, or as somebody says (12.2.12, Out_Of_Service).
     fn reliability(&self) -> Reliability {
+        if let Some(s) = self.simulated {
+            return s.reliability;
+        }
         match self.quality {
             Quality::Good => Reliability::NO_FAULT_DETECTED,
             Quality::Uncertain => Reliability::UNRELIABLE_OTHER,
@@ -148,7 +166,7 @@ impl Object {
     pub(super) fn status_flags(&self) -> u8 {
         let fault = u8::from(self.reliability() != Reliability::NO_FAULT_DETECTED) << 6;
         let overridden = u8::from(self.command.as_ref().is_some_and(|c| c.overridden)) << 5;
-        fault | overridden | u8::from(self.out_of_service) << 4
+        fault | overridden | u8::from(self.simulated.is_some()) << 4
     }
 
     /// The present value as it stands on the wire.
@@ -189,8 +207,12 @@ impl Object {
             list.extend(self.resolution.map(|_| P::RESOLUTION));
             list.push(P::COV_INCREMENT);
         }
-        if self.place.kind == BacnetType::MultiStateValue {
-            list.push(P::STATE_TEXT);
+        match self.place.kind {
+            BacnetType::MultiStateValue => list.push(P::STATE_TEXT),
+            BacnetType::BinaryInput | BacnetType::BinaryValue => {
+                list.extend([P::INACTIVE_TEXT, P::ACTIVE_TEXT]);
+            }
+            _ => {}
         }
         if self.command.is_some() && self.place.kind != BacnetType::AnalogOutput {
             list.extend([P::PRIORITY_ARRAY, P::RELINQUISH_DEFAULT]);
@@ -243,9 +265,11 @@ impl Object {
             (P::STATUS_FLAGS, _) => self.put_status(out),
             // Normal: no alarm is made here.
             (P::EVENT_STATE, _) => put::encode_app_enumerated(out, 0),
-            (P::OUT_OF_SERVICE, _) => put::encode_app_boolean(out, self.out_of_service),
+            (P::OUT_OF_SERVICE, _) => put::encode_app_boolean(out, self.simulated.is_some()),
             (P::RELIABILITY, _) => put::encode_app_enumerated(out, self.reliability().to_raw()),
             (P::UNITS, _) => put::encode_app_enumerated(out, self.units.to_raw()),
+            (P::INACTIVE_TEXT, _) => text(&self.texts[0], out),
+            (P::ACTIVE_TEXT, _) => text(&self.texts[1], out),
             // Normal: active is 1.
             (P::POLARITY, _) => put::encode_app_enumerated(out, 0),
             (P::MIN_PRES_VALUE, _) => real(low, out),
@@ -270,7 +294,8 @@ impl Object {
             return Err(Refusal::property(ErrorCode::UNKNOWN_PROPERTY));
         }
         let writable = match of.property {
-            P::PRESENT_VALUE => self.command.is_some() || self.out_of_service,
+            P::PRESENT_VALUE => self.command.is_some() || self.simulated.is_some(),
+            P::RELIABILITY => self.simulated.is_some(),
             P::OUT_OF_SERVICE | P::COV_INCREMENT => true,
             _ => false,
         };
@@ -286,6 +311,12 @@ impl Object {
         match (of.property, value) {
             (P::PRESENT_VALUE, value) => self.write_present(&value, priority),
             (P::OUT_OF_SERVICE, PropertyValue::Boolean(out)) => Ok(self.set_out_of_service(out)),
+            (P::RELIABILITY, PropertyValue::Enumerated(n)) => {
+                if let Some(s) = &mut self.simulated {
+                    s.reliability = Reliability::from_raw(n);
+                }
+                Ok(None)
+            }
             (P::COV_INCREMENT, PropertyValue::Real(v)) if v.is_finite() && v >= 0.0 => {
                 self.cov_increment = f64::from(v);
                 Ok(None)
@@ -304,7 +335,9 @@ impl Object {
             value => Some(self.wanted(value)?),
         };
         let Some(c) = &mut self.command else {
-            self.simulated = value;
+            if let (Some(s), Some(value)) = (&mut self.simulated, value) {
+                s.value = value;
+            }
             return Ok(None);
         };
         if priority == Priority::MINIMUM_TIMES {
@@ -312,7 +345,7 @@ impl Object {
         }
         let holds = c.array.set(priority, value);
         // Out of service, what is commanded is decoupled from what is driven (12.3.10).
-        if !holds || self.out_of_service {
+        if !holds || self.simulated.is_some() {
             return Ok(None);
         }
         c.patience = PATIENCE;
@@ -340,20 +373,18 @@ impl Object {
         if self.place.accepts(wanted) && self.place.accepts(held) { Ok(held) } else { Err(out_of_range) }
     }
 
+    /// Out of service, what is shown no longer follows the machine (12.2.10 and its like): it stands as it was.
     fn set_out_of_service(&mut self, out: bool) -> Effect {
-        let returns = self.out_of_service && !out;
-        self.out_of_service = out;
-        let live = self.live;
-        match &mut self.command {
-            None => {
-                self.simulated = None;
-                None
-            }
-            Some(c) if returns && (live - c.array.effective()).abs() > c.tolerance => {
-                c.patience = PATIENCE;
-                Some(c.array.effective())
-            }
-            Some(_) => None,
+        if out {
+            let now = Simulated { value: self.live, reliability: self.reliability() };
+            self.simulated.get_or_insert(now);
+            return None;
         }
+        let returns = self.simulated.take().is_some();
+        let live = self.live;
+        let c =
+            self.command.as_mut().filter(|c| returns && (live - c.array.effective()).abs() > c.tolerance)?;
+        c.patience = PATIENCE;
+        Some(c.array.effective())
     }
 }

@@ -7,8 +7,9 @@ pub struct Priority(u8);
 impl Priority {
     /// What a write without a priority has.
     pub const LOWEST: Priority = Priority(16);
-    /// Manual operator, the usual one of a supervisor.
-    pub const OPERATOR: Priority = Priority(8);
+    /// A program that overrules schedules, which commonly write at 15 and 16, and yields to people, who write at 8
+    /// (19.2.2, manual operator).
+    pub const PROGRAM: Priority = Priority(10);
     /// Kept for minimum on and off times: nobody may write there (19.2.3).
     pub const MINIMUM_TIMES: Priority = Priority(6);
 

@@ -77,12 +77,16 @@ pub async fn serve<D: Datagrams>(mut socket: D, handle: Handle, stop: impl Futur
         tokio::select! {
             biased;
             () = &mut stop => return,
-            () = alarm => handle.session().advance(now()),
-            () = handle.shared.published.notified() => handle.session().advance(now()),
+            // Requests first, each of which also does what is due: neither they nor the subscribers can be kept waiting.
             received = datagrams::recv(&mut socket, &mut buf) => match received {
                 Ok((from, n)) => handle.session().receive(now(), from, &buf[..n]),
-                Err(_) => sleep(limits::ACCEPT_PAUSE).await,
+                Err(_) => {
+                    sleep(limits::ACCEPT_PAUSE).await;
+                    handle.session().advance(now());
+                }
             },
+            () = alarm => handle.session().advance(now()),
+            () = handle.shared.published.notified() => handle.session().advance(now()),
         }
     }
 }

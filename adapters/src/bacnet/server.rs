@@ -11,7 +11,7 @@ use bacnet_encoding::apdu::{
 use bacnet_encoding::primitives as put;
 use bacnet_encoding::tags::{encode_closing_tag, encode_opening_tag};
 use bacnet_types::enums::{
-    AbortReason, ConfirmedServiceChoice as Confirmed, ErrorClass, ErrorCode, PropertyIdentifier, RejectReason,
+    AbortReason, ConfirmedServiceChoice as Confirmed, PropertyIdentifier, RejectReason,
 };
 use bacnet_types::primitives::ObjectIdentifier;
 use bytes::{Bytes, BytesMut};
@@ -35,6 +35,8 @@ pub struct Session {
     notifications: Transactions<(u64, Peer)>,
     /// A value may differ from what somebody was told.
     stirred: bool,
+    /// Somebody is still to be told, and waits for room among the datagrams.
+    held_up: bool,
     out: VecDeque<(SocketAddr, Vec<u8>)>,
 }
 
@@ -63,6 +65,7 @@ impl Session {
             subscriptions: Subscriptions::default(),
             notifications: Transactions::new(patience),
             stirred: false,
+            held_up: false,
             out: VecDeque::new(),
         }
     }
@@ -85,10 +88,15 @@ impl Session {
 
     /// The next datagram to send, and where to.
     pub fn poll_transmit(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
-        self.out.pop_front()
+        let next = self.out.pop_front();
+        if self.out.is_empty() && std::mem::take(&mut self.held_up) {
+            self.stirred = true;
+        }
+        next
     }
 
-    /// When [`Session::advance`] has something to do.
+    /// When [`Session::advance`] has something to do: at once, where something was published or there is room again, and
+    /// never for what time or a subscriber's answer alone can bring about.
     pub fn poll_timeout(&self) -> Option<Time> {
         if self.stirred {
             return Some(Time::ZERO);
@@ -98,7 +106,9 @@ impl Session {
 
     /// Tells subscribers what changed, asks again where no answer came, and ends what is over.
     pub fn advance(&mut self, now: Time) {
-        self.subscriptions.expire(now);
+        for serial in self.subscriptions.expire(now) {
+            self.notifications.forget(|(of, _)| *of == serial);
+        }
         let out = &mut self.out;
         let failed = self.notifications.advance(now, |(_, peer), datagram| push(out, peer.address, datagram));
         // 13.8.2: a subscriber that does not answer keeps its subscription until its time is over.
@@ -115,14 +125,12 @@ impl Session {
         for (s, notification) in self.subscriptions.due(now, &self.device) {
             // What does not fit now is told later: the subscription stays as it was told last.
             if self.out.len() >= limits::BACNET_QUEUED_DATAGRAMS {
-                self.stirred = true;
+                self.held_up = true;
                 return;
             }
             if s.confirmed {
-                let Some(invoke) = self.notifications.free_id() else {
-                    self.stirred = true;
-                    return;
-                };
+                // As many ids as subscriptions, each with one notification under way at most.
+                let Some(invoke) = self.notifications.free_id() else { return };
                 let request = Request::CovNotification(notification);
                 let datagram = codec::datagram(&s.peer, true, &confirmed(invoke, &request));
                 push(&mut self.out, s.peer.address, datagram.clone());
@@ -245,10 +253,6 @@ impl Session {
                 self.subscribe(now, peer, process, object, terms)
             }
             Request::CovNotification(_) => Answer::Rejected(RejectReason::UNRECOGNIZED_SERVICE),
-            // 16.1.1.3, 16.4.1.3: no password is the right one, so nobody silences or restarts this device from afar.
-            Request::DeviceCommunicationControl | Request::ReinitializeDevice => {
-                Refusal { class: ErrorClass::SECURITY, code: ErrorCode::PASSWORD_FAILURE }.into()
-            }
         }
     }
 
@@ -270,7 +274,10 @@ impl Session {
             return cov::no_cov(&self.device.resolve(object), &self.device).into();
         };
         let Some(terms) = terms else {
-            self.subscriptions.cancel(peer, process, i);
+            // Nobody waits any more for what it was told.
+            if let Some(serial) = self.subscriptions.cancel(peer, process, i) {
+                self.notifications.forget(|(of, _)| *of == serial);
+            }
             return Answer::Done;
         };
         match self.subscriptions.subscribe(now, peer.clone(), process, i, terms) {

@@ -109,10 +109,6 @@ pub enum Request {
     },
     /// 13.6.
     CovNotification(Notification),
-    /// 16.1, whose parameters matter to nobody: it is refused.
-    DeviceCommunicationControl,
-    /// 16.4, likewise.
-    ReinitializeDevice,
 }
 
 /// An unconfirmed service request.
@@ -176,17 +172,6 @@ impl Request {
             Confirmed::WRITE_PROPERTY_MULTIPLE => writes(r).map(Request::WritePropertyMultiple),
             Confirmed::SUBSCRIBE_COV => subscription(r),
             Confirmed::CONFIRMED_COV_NOTIFICATION => notification(r).map(Request::CovNotification),
-            Confirmed::DEVICE_COMMUNICATION_CONTROL => (|| {
-                r.optional_unsigned(0)?;
-                r.unsigned(1)?;
-                password(r, 2)
-            })()
-            .map(|()| Request::DeviceCommunicationControl),
-            Confirmed::REINITIALIZE_DEVICE => (|| {
-                r.unsigned(0)?;
-                password(r, 1)
-            })()
-            .map(|()| Request::ReinitializeDevice),
             _ => return None,
         };
         Some(request.and_then(|request| r.end().map(|()| request)))
@@ -245,14 +230,6 @@ impl Request {
             Request::CovNotification(n) => {
                 n.encode(&mut out);
                 Confirmed::CONFIRMED_COV_NOTIFICATION
-            }
-            Request::DeviceCommunicationControl => {
-                put::encode_ctx_enumerated(&mut out, 1, 1);
-                Confirmed::DEVICE_COMMUNICATION_CONTROL
-            }
-            Request::ReinitializeDevice => {
-                put::encode_ctx_enumerated(&mut out, 0, 0);
-                Confirmed::REINITIALIZE_DEVICE
             }
         };
         (service, out.freeze())
@@ -451,10 +428,6 @@ fn instances(r: &mut Reader<'_>) -> Result<Option<(u32, u32)>, Reject> {
     }
 }
 
-fn password(r: &mut Reader<'_>, tag: u8) -> Result<(), Reject> {
-    r.optional(tag)?.map(reader::text).transpose().map(|_| ())
-}
-
 fn specifications(r: &mut Reader<'_>) -> Result<Vec<(ObjectIdentifier, Vec<PropertyRef>)>, Reject> {
     let mut specifications = Vec::new();
     let mut named = 0;
@@ -482,9 +455,17 @@ fn priority(number: Option<u32>) -> Result<Option<u8>, Reject> {
     }
 }
 
+/// What is to be written: tags with nothing between them are no value.
+fn some_value(r: &mut Reader<'_>, tag: u8) -> Result<Bytes, Reject> {
+    match r.enclosed(tag)? {
+        [] => Err(RejectReason::MISSING_REQUIRED_PARAMETER),
+        value => Ok(Bytes::copy_from_slice(value)),
+    }
+}
+
 fn write(r: &mut Reader<'_>) -> Result<Write, Reject> {
     let (object, property) = (r.object(0)?, PropertyRef::read(r, 1, 2)?);
-    let value = Bytes::copy_from_slice(r.enclosed(3)?);
+    let value = some_value(r, 3)?;
     Ok(Write { object, property, value, priority: priority(r.optional_unsigned(4)?)? })
 }
 
@@ -496,7 +477,7 @@ fn writes(r: &mut Reader<'_>) -> Result<Vec<Write>, Reject> {
         let before = writes.len();
         while writes.len() == before || !r.closes(1)? {
             let property = PropertyRef::read(r, 0, 1)?;
-            let value = Bytes::copy_from_slice(r.enclosed(2)?);
+            let value = some_value(r, 2)?;
             writes.push(Write { object, property, value, priority: priority(r.optional_unsigned(3)?)? });
             if writes.len() > limits::BACNET_REFERENCES {
                 return Err(RejectReason::BUFFER_OVERFLOW);

@@ -328,11 +328,86 @@ async fn greeting_finds_the_device_or_says_why_not() {
     // Nobody.
     let (mut client, _far) = self::client();
     assert!(matches!(client.greet().await, Err(LinkError::Timeout(_))));
-    // A device whose I-Am never comes back still answers a read.
-    let (mut client, far) = self::client();
+    // A device whose I-Am never comes back still says who it is.
+    for (wanted, said) in
+        [(None, None), (Some(INSTANCE), None), (Some(7), Some("it does not say that it is device 7"))]
+    {
+        let (near, far) = pipe(address(1), address(2));
+        let options = ClientOptions { device: wanted, ..options() };
+        let mut client = Client::attach(near, address(2), binding(), options);
+        let mut device_session = session();
+        device(far, move |r| ask_apdu(&mut device_session, Time::ZERO, &Apdu::ConfirmedRequest(r)).pop());
+        let greeted = client.greet().await.map_err(|e| e.to_string());
+        match said {
+            None => greeted.unwrap(),
+            Some(said) => assert!(greeted.as_ref().is_err_and(|e| e.contains(said)), "{greeted:?}"),
+        }
+        // Nothing is ever written to another one.
+        assert_eq!(client.write_point(point("enable"), 0.0).await.is_ok(), said.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_put_back_is_taken_back_and_follows_whoever_it_followed() {
+    let (sp, id) = (point("supply_temp_sp"), of("supply_temp_sp"));
+    let array = |client: &Handle| client.take_writes();
+    for by_schedule in [false, true] {
+        let (near, far) = pipe(address(1), address(2));
+        let mut device = session();
+        if by_schedule {
+            write(&mut device, id, &V::Real(20.0), Some(15)).unwrap();
+        }
+        device.take_writes();
+        let handle = Handle::new(device);
+        tokio::spawn(serve(far, handle.clone(), std::future::pending()));
+        let mut client = Client::attach(near, address(2), binding(), options());
+        let before = client.read_point(sp).await.unwrap().value;
+        assert_eq!(before, if by_schedule { 20.0 } else { 18.0 });
+        // Written although it holds already: nobody commands it at this priority yet.
+        client.write_or_relinquish(sp, before).await.unwrap();
+        client.write_or_relinquish(sp, 25.0).await.unwrap();
+        assert_eq!(client.read_point(sp).await.unwrap().value, 25.0);
+        client.write_or_relinquish(sp, before).await.unwrap();
+        assert_eq!(array(&handle).last(), Some(&(sp, before)));
+        assert_eq!(client.read_point(sp).await.unwrap().value, before);
+        // The slot is free: a relinquished one has nothing to take back.
+        let mut other = Client::attach(far_reader(&handle), address(2), binding(), options());
+        other.relinquish(sp).await.unwrap();
+        assert_eq!(array(&handle), [], "nobody commands at 10 any more");
+    }
+}
+
+/// Another station's way to a device that is served.
+fn far_reader(handle: &Handle) -> Pipe {
+    let (near, far) = pipe(address(1), address(2));
+    tokio::spawn(serve(far, handle.clone(), std::future::pending()));
+    near
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_says_what_it_takes_is_asked_for_no_more() {
+    let (mut client, far) = client();
     let mut device_session = session();
-    device(far, move |r| ask_apdu(&mut device_session, Time::ZERO, &Apdu::ConfirmedRequest(r)).pop());
+    let (asked, counts) = std::sync::mpsc::channel();
+    device(far, move |r| {
+        let asks = Request::decode(r.service_choice, &r.service_request);
+        if let Some(Ok(Request::ReadProperty(object, of))) = &asks
+            && of.property == P::MAX_APDU_LENGTH_ACCEPTED
+        {
+            let mut ack = bytes::BytesMut::new();
+            service::open_read_ack(&mut ack, object, *of);
+            ack.extend_from_slice(&tagged(&V::Unsigned(128)));
+            service::close_read_ack(&mut ack);
+            return Some(complex(&r, ack.freeze()));
+        }
+        if let Some(Ok(Request::ReadPropertyMultiple(all))) = asks {
+            asked.send(all.len()).unwrap();
+        }
+        ask_apdu(&mut device_session, Time::ZERO, &Apdu::ConfirmedRequest(r)).pop()
+    });
     client.greet().await.unwrap();
+    client.read_group(0).await.unwrap();
+    assert!(counts.try_iter().all(|n| n <= 3), "128 octets hold three points");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 use aegis_adapters::bacnet::enums::{ErrorClass, ErrorCode, PropertyIdentifier as P};
 use aegis_adapters::bacnet::service::{PropertyRef, Request, Write};
 use aegis_adapters::bacnet::{Apdu, Priority, PriorityArray, PropertyValue as V, Session};
-use aegis_models::PointIx;
+use aegis_models::{PointIx, Quality, Sample};
 use proptest::prelude::*;
 
 use super::support::*;
@@ -168,8 +168,22 @@ fn out_of_service_decouples_the_object_from_the_machine() {
     let out = |s: &mut Session, id: &str, yes| {
         write_property(s, of(id), P::OUT_OF_SERVICE, &V::Boolean(yes), None).unwrap();
     };
-    // A reading can be simulated.
+    // A reading stands as it was, and so does its reliability.
     out(s, "supply_temp", true);
+    let stood = present(s, "supply_temp");
+    s.publish(&[Sample { quality: Quality::Uncertain, ..good("supply_temp", 44.0) }], &[]);
+    assert_eq!(present(s, "supply_temp"), stood);
+    assert_eq!(property(s, "supply_temp", P::RELIABILITY), [V::Enumerated(0)]);
+    // Both can be simulated: 2 is over-range.
+    write_property(s, of("supply_temp"), P::RELIABILITY, &V::Enumerated(2), None).unwrap();
+    assert_eq!(
+        property(s, "supply_temp", P::STATUS_FLAGS),
+        [V::BitString { unused_bits: 4, data: vec![0x50] }]
+    );
+    write_property(s, of("supply_temp"), P::RELIABILITY, &V::Enumerated(0), None).unwrap();
+    // Being told twice changes nothing.
+    out(s, "supply_temp", true);
+    assert_eq!(present(s, "supply_temp"), stood);
     write(s, of("supply_temp"), &V::Real(55.0), None).unwrap();
     s.publish(&[good("supply_temp", 16.0)], &[]);
     assert_eq!(present(s, "supply_temp"), V::Real(55.0));
@@ -184,6 +198,11 @@ fn out_of_service_decouples_the_object_from_the_machine() {
     out(s, "supply_temp", false);
     assert_eq!(present(s, "supply_temp"), V::Real(16.0));
     assert_eq!(s.take_writes(), []);
+    assert_eq!(
+        write_property(s, of("supply_temp"), P::RELIABILITY, &V::Enumerated(2), None),
+        Err((ErrorClass::PROPERTY, ErrorCode::WRITE_ACCESS_DENIED)),
+        "in service it is the machine's own"
+    );
 
     // A command is kept back until the object is in service again.
     out(s, "supply_temp_sp", true);

@@ -204,3 +204,45 @@ fn subscriptions_are_bounded_for_one_peer_and_in_all() {
     // Renewing what one has is always possible.
     assert!(from(1, 0));
 }
+
+#[test]
+fn notifications_that_nobody_confirms_do_not_keep_the_device_from_others() {
+    let mut s = session();
+    for round in 0..2_000_u32 {
+        let now = Time::from_millis(u64::from(round));
+        for terms in [Some((true, 0)), None] {
+            let request = Request::SubscribeCov { process: round, object: of("valve"), terms };
+            let answers = ask_apdu(&mut s, now, &Apdu::ConfirmedRequest(confirmed(7, &request)));
+            assert!(matches!(answers[0], Apdu::SimpleAck(_)), "{answers:?}");
+        }
+        assert_eq!(s.poll_timeout(), None, "a subscription that is over waits for nothing");
+    }
+    // Those whose time is over are given up likewise.
+    let mut s = session();
+    ask_apdu(&mut s, Time::ZERO, &subscribe(of("valve"), Some((true, 1))));
+    s.advance(Time::from_secs(1));
+    assert_eq!(s.poll_timeout(), None);
+}
+
+#[test]
+fn who_finds_no_room_among_the_datagrams_is_told_when_there_is_some() {
+    let mut s = session();
+    for (n, process) in (0..60_u32).enumerate() {
+        let request = Request::SubscribeCov { process, object: of("supply_temp"), terms: Some((false, 0)) };
+        ask_apdu(&mut s, Time::ZERO, &Apdu::ConfirmedRequest(confirmed(n as u8, &request)));
+    }
+    let mut told = 0;
+    for turn in 0..20 {
+        s.publish(&[good("supply_temp", 20.0 + f64::from(turn))], &[]);
+        s.advance(T1);
+        assert_eq!(s.poll_timeout(), None, "nothing is due before there is room");
+    }
+    while s.poll_transmit().is_some() {
+        told += 1;
+    }
+    assert_eq!(told, limits::BACNET_QUEUED_DATAGRAMS);
+    assert!(s.poll_timeout().is_some_and(|due| due <= T1), "the rest is told now");
+    s.advance(T1);
+    assert!(!sent(&mut s).is_empty());
+    assert_eq!(s.poll_timeout(), None);
+}

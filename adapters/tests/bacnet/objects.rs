@@ -46,6 +46,8 @@ fn each_object_says_what_the_profile_says_of_its_point() {
         ("run_hours", P::RESOLUTION, V::Real(1.0)),
         ("filter_alarm", P::PRESENT_VALUE, V::Enumerated(0)),
         ("filter_alarm", P::POLARITY, V::Enumerated(0)),
+        ("filter_alarm", P::INACTIVE_TEXT, text("inactive")),
+        ("enable", P::ACTIVE_TEXT, text("active")),
         ("enable", P::PRESENT_VALUE, V::Enumerated(1)),
         // States count from 1; the point's from 0.
         ("mode", P::PRESENT_VALUE, V::Unsigned(2)),

@@ -2,8 +2,7 @@ use aegis_adapters::bacnet::apdu::{AbortPdu, RejectPdu};
 use aegis_adapters::bacnet::bvll::Bvll;
 use aegis_adapters::bacnet::codec::{self, Peer};
 use aegis_adapters::bacnet::enums::{
-    AbortReason, ConfirmedServiceChoice as Confirmed, ErrorClass, ErrorCode, ObjectType,
-    PropertyIdentifier as P, RejectReason,
+    AbortReason, ConfirmedServiceChoice as Confirmed, ObjectType, PropertyIdentifier as P, RejectReason,
 };
 use aegis_adapters::bacnet::service::{Announcement, PropertyRef, Request, Sought, Write};
 use aegis_adapters::bacnet::{Apdu, PropertyValue as V};
@@ -14,7 +13,7 @@ use bytes::Bytes;
 use super::support::*;
 
 fn raw(s: &mut aegis_adapters::bacnet::Session, service: Confirmed, parameters: &[u8]) -> Apdu {
-    let mut request = confirmed(7, &Request::ReinitializeDevice);
+    let mut request = confirmed(7, &Request::ReadProperty(device_id(), PropertyRef::of(P::OBJECT_NAME)));
     request.service_choice = service;
     request.service_request = Bytes::copy_from_slice(parameters);
     let mut answers = ask_apdu(s, Time::ZERO, &Apdu::ConfirmedRequest(request));
@@ -35,6 +34,17 @@ fn malformed_parameters_are_rejected_for_the_right_reason() {
         (Confirmed::READ_PROPERTY, &[&whole[..], &[0x39, 0x00]].concat(), RejectReason::TOO_MANY_ARGUMENTS),
         // An object identifier of three octets.
         (Confirmed::READ_PROPERTY, &[0x0B, 0, 0, 1, 0x19, 0x55], RejectReason::INVALID_DATA_ENCODING),
+        // A write of nothing.
+        (
+            Confirmed::WRITE_PROPERTY,
+            &[&whole[..], &[0x3E, 0x3F]].concat(),
+            RejectReason::MISSING_REQUIRED_PARAMETER,
+        ),
+        (
+            Confirmed::WRITE_PROPERTY_MULTIPLE,
+            &[&whole[..5], &[0x1E, 0x09, 0x55, 0x2E, 0x2F, 0x1F]].concat(),
+            RejectReason::MISSING_REQUIRED_PARAMETER,
+        ),
         (Confirmed::READ_PROPERTY_MULTIPLE, &[], RejectReason::MISSING_REQUIRED_PARAMETER),
         (Confirmed::READ_PROPERTY_MULTIPLE, &whole[..5], RejectReason::MISSING_REQUIRED_PARAMETER),
         (Confirmed::READ_PROPERTY_MULTIPLE, &[0x0C, 0, 0, 0, 1, 0x1E, 0x1F], RejectReason::INVALID_TAG),
@@ -103,11 +113,10 @@ fn nobody_silences_or_restarts_the_device_from_afar() {
         (Confirmed::REINITIALIZE_DEVICE, &[0x09, 0]),
         (Confirmed::REINITIALIZE_DEVICE, &[0x09, 0, 0x1D, 6, 0, b'a', b'd', b'm', b'i', b'n']),
     ] {
-        let Apdu::Error(e) = raw(s, service, parameters) else { panic!("{service}") };
-        assert_eq!((e.error_class, e.error_code), (ErrorClass::SECURITY, ErrorCode::PASSWORD_FAILURE));
+        // As Protocol_Services_Supported says.
+        let Apdu::Reject(r) = raw(s, service, parameters) else { panic!("{service}") };
+        assert_eq!(r.reject_reason, RejectReason::UNRECOGNIZED_SERVICE);
     }
-    let short = raw(s, Confirmed::DEVICE_COMMUNICATION_CONTROL, &[0x09, 1]);
-    assert!(matches!(short, Apdu::Reject(_)));
     assert!(read(s, of("valve"), PropertyRef::of(P::PRESENT_VALUE)).is_ok());
 }
 

@@ -67,6 +67,8 @@ struct EquipmentEntry {
     hsms: Option<Spanned<HsmsEntry>>,
     /// At which of the sixteen priorities a BACnet device is written: 10 when absent.
     priority: Option<Spanned<u8>>,
+    /// Whether a BACnet device tells changes by itself (COV), and is polled a tenth as often.
+    cov: Option<Spanned<bool>>,
 }
 
 /// What a user may write of an HSMS link; what is absent is as E37 has it.
@@ -158,6 +160,9 @@ pub struct Equipment {
     pub hsms: HsmsLink,
     /// At which priority a BACnet device is written, 1 to 16.
     pub priority: u8,
+    /// Whether a BACnet device is asked to tell changes by itself. What changes by less than an object's increment is
+    /// then not heard of before the next poll: a baseline knows less of its noise.
+    pub cov: bool,
 }
 
 /// The priority at which a BACnet device is written. ASHRAE 135 (19.2.2) gives 1 and 2 to life safety, 5 to critical
@@ -329,6 +334,7 @@ fn equipment_of(e: &EquipmentEntry, dir: &Path, at: &dyn Fn(usize) -> String) ->
         timeout,
         hsms: hsms_of(e, at)?,
         priority: priority_of(e, at)?,
+        cov: e.cov.as_ref().is_some_and(|cov| *cov.get_ref()),
         #[cfg(feature = "modbus")]
         line: Default::default(),
     })
@@ -344,6 +350,7 @@ fn check_fields(e: &EquipmentEntry, protocol: Protocol, at: &dyn Fn(usize) -> St
         ("pki", e.pki.as_ref().map(|f| start(f.span())), Protocol::Opcua),
         ("user", e.user.as_ref().map(|f| start(f.span())), Protocol::Opcua),
         ("hsms", e.hsms.as_ref().map(|f| start(f.span())), Protocol::Hsms),
+        ("cov", e.cov.as_ref().map(|f| start(f.span())), Protocol::Bacnet),
         ("priority", e.priority.as_ref().map(|f| start(f.span())), Protocol::Bacnet),
     ] {
         if let Some(place) = given.filter(|_| protocol != goes_with) {
@@ -464,6 +471,7 @@ impl Equipment {
             timeout,
             hsms: HsmsLink::default(),
             priority: BACNET_PRIORITY,
+            cov: false,
             #[cfg(feature = "modbus")]
             line: Default::default(),
         }
@@ -603,6 +611,7 @@ mod tests {
                 "sentinel.toml:15: /dev/ttyS9 is set as modbus-rtu 19200 8E1 for A: one line has one setting",
             ),
             ("5021\"", "5021\"\npriority = 9", "sentinel.toml:8: priority goes with bacnet"),
+            ("5021\"", "5021\"\ncov = true", "sentinel.toml:8: cov goes with bacnet"),
             (
                 "5021\"",
                 "5021\"\nhsms = { t3 = \"2s\" }",

@@ -5,6 +5,7 @@
 mod clients;
 mod crowd;
 mod late;
+mod leave;
 mod lines;
 mod points;
 mod servers;

@@ -59,7 +59,7 @@ struct Wire {
 }
 
 impl Wire {
-    async fn open(entry: &MachineEntry, endpoint: &Endpoint) -> Wire {
+    async fn open(entry: &MachineEntry, endpoint: &Endpoint, cov: bool) -> Wire {
         let profile = Arc::new(Profile::built_in(&entry.kind).expect("the site is checked"));
         let opened = Door::listen(endpoint, "127.0.0.1:0", entry, &profile, &Setting::now()).await;
         let (door, address, serving) = opened.unwrap_or_else(|e| panic!("{}: {e}", entry.name));
@@ -67,6 +67,7 @@ impl Wire {
         let timeout = Duration::from_secs(5);
         let equipment = Equipment {
             unit: Some(endpoint.unit),
+            cov,
             ..Equipment::new(&entry.name, Arc::clone(&profile), endpoint.protocol, &address, timeout)
         };
         let (to_core, from_link) = mpsc::channel(256);
@@ -123,8 +124,8 @@ impl Wire {
 }
 
 /// All points and records of a machine over one of its endpoints, and all its set-points back.
-async fn walk(entry: &MachineEntry, endpoint: &Endpoint) {
-    let mut wire = Wire::open(entry, endpoint).await;
+async fn walk(entry: &MachineEntry, endpoint: &Endpoint, cov: bool) {
+    let mut wire = Wire::open(entry, endpoint, cov).await;
     let profile = Arc::clone(&wire.profile);
     let protocol = endpoint.protocol;
     let about = format!("{} over {protocol}", entry.kind);
@@ -177,7 +178,11 @@ fn every_point_of_every_kind_crosses_each_of_its_wires_both_ways() {
     for entry in &site.machines {
         for endpoint in &entry.endpoints {
             if walked.insert((entry.kind.clone(), endpoint.protocol.name()), ()).is_none() {
-                runtime.block_on(walk(entry, endpoint));
+                runtime.block_on(walk(entry, endpoint, false));
+                if endpoint.protocol == Protocol::Bacnet {
+                    // And once more by what the device tells of its changes.
+                    runtime.block_on(walk(entry, endpoint, true));
+                }
             }
         }
     }
@@ -197,14 +202,15 @@ fn an_equipment_that_connects_by_itself_is_heard_by_a_sentinel_that_listens() {
         let options = gem::EquipmentOptions { session, unix_ms: 0, conversation, command };
         let handle = Handle::new(gem::Equipment::new(&profile, options, &[]).expect("a bonder"));
         let units = profile.point_ix("units").expect("it counts units");
+        let temp = profile.records[0].fields.iter().position(|f| f == "capillary_temp").expect("a field");
         let samples = vec![Sample { point: units, value: 41.0, quality: Quality::Good }];
         handle.publish(&Frame { time: Time::ZERO, machine: MachineIx(0), samples, records: vec![] });
         let often = ServeOptions { t5: Duration::from_millis(50), ..ServeOptions::default() };
-        tokio::spawn(serve_active(address, handle, often, std::future::pending()));
+        tokio::spawn(serve_active(address, handle.clone(), often, std::future::pending()));
         let equipment = Equipment {
             unit: Some(7),
             hsms: HsmsLink { passive: true, ..HsmsLink::default() },
-            ..Equipment::new("WB-01", profile, Protocol::Hsms, &address.to_string(), Duration::from_secs(5))
+            ..Equipment::new("WB-01", Arc::clone(&profile), Protocol::Hsms, &address.to_string(), Duration::from_secs(5))
         };
         let (to_core, mut from_link) = mpsc::channel(256);
         let (_orders, taken) = mpsc::channel(16);
@@ -223,5 +229,15 @@ fn an_equipment_that_connects_by_itself_is_heard_by_a_sentinel_that_listens() {
             }
         });
         heard.await.expect("it is heard");
+        // An alarm is set by a bond that was too hot, and told with the link.
+        let mut values = vec![1.0; profile.records[0].fields.len()];
+        values[temp] = 200.0;
+        let records = vec![Record { kind: 0, values }];
+        handle.publish(&Frame { time: Time::from_secs(1), machine: MachineIx(0), samples: vec![], records });
+        let told = timeout(PATIENCE, async {
+            let text = "alarm 5: Capillary temperature high";
+            while !matches!(from_link.recv().await.expect("the link lives"), FromLink::State(_, true, note) if note.contains(text)) {}
+        });
+        told.await.expect("the alarm is told");
     });
 }

@@ -42,8 +42,18 @@ struct Peer {
     by: &'static str,
 }
 
+/// A sentinel that watches a foreign server.
+struct Watch {
+    dir: tempfile::TempDir,
+    log: Log,
+    _sentinel: Running,
+    kind: String,
+    address: String,
+}
+
 impl Peer {
-    fn prove(&self) {
+    /// The machine behind its server, and the sentinel that watches it, with those lines of configuration besides.
+    fn begin(&self, more: &str) -> (Plant, Watch) {
         let mut site = Site::built_in();
         site.machines.retain(|m| m.name == self.machine);
         let kind = site.machines[0].kind.clone();
@@ -71,9 +81,15 @@ impl Peer {
         let address = port.as_str().map_or_else(|| format!("127.0.0.1:{port}"), str::to_owned);
 
         let dir = tempfile::tempdir().expect("a folder");
-        let (log, _sentinel) = self.watch(dir.path(), &kind, &address, PACE);
+        let (log, _sentinel) = self.watch(dir.path(), &kind, &address, more);
         println!("{} against {}: aegis-sentinel {}", self.protocol, self.script, sentinel_hash());
-        let mut plant = Plant { twin, profile, server, told, written: Vec::new() };
+        let plant = Plant { twin, profile, server, told, written: Vec::new(), obeys: true };
+        (plant, Watch { dir, log, _sentinel, kind, address })
+    }
+
+    fn prove(&self) {
+        let (mut plant, watch) = self.begin("");
+        let Watch { dir, log, kind, address, .. } = &watch;
         // It may get its name when there is more to see.
         let opened = |b: &Body| match b {
             Body::IncidentOpened { incident } | Body::IncidentUpdated { incident } => {
@@ -81,7 +97,7 @@ impl Peer {
             }
             _ => false,
         };
-        plant.live_until(&log, "an incident", opened);
+        plant.live_until(log, "an incident", opened);
         // A person's own stop is written whatever the zone: the one command that every kind has.
         let expires = Time::from_secs(1_000_000);
         let stop = Stop { machine: self.machine.to_owned(), serial: 1, expires, operator: "Ada".to_owned() };
@@ -90,18 +106,28 @@ impl Peer {
         std::fs::create_dir_all(&inbox).expect("a folder");
         std::fs::write(inbox.join("stop.json"), word).expect("written");
         let read_back = |b: &Body| matches!(b, Body::Execution { step: ExecutionStep::ReadBack, .. });
-        plant.live_until(&log, "a write that is read back", read_back);
+        plant.live_until(log, "a write that is read back", read_back);
         let written = &plant.written;
         assert!(written.iter().any(|w| w.contains(self.by)), "{} was told of {written:?}", self.script);
         if address.starts_with("127.") {
-            self.watch_the_twin(&kind);
+            self.watch_the_twin(kind);
         }
     }
 
+    /// The machine does not do as its controller is told: what the sentinel changed it takes back. Gives what was written.
+    fn prove_that_vain_writes_are_taken_back(&self, more: &str) -> Vec<Value> {
+        let (mut plant, watch) = self.begin(more);
+        plant.obeys = false;
+        let back = |b: &Body| matches!(b, Body::Execution { step: ExecutionStep::RolledBack, .. });
+        plant.live_until(&watch.log, "a write that is taken back", back);
+        plant.step(false);
+        plant.written.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
     /// Starts the shipped program on an address.
-    fn watch(&self, dir: &Path, kind: &str, address: &str, pace: f64) -> (Log, Running) {
+    fn watch(&self, dir: &Path, kind: &str, address: &str, more: &str) -> (Log, Running) {
         let mut config = format!(
-            "agent = \"foreign\"\nstate_dir = \"state\"\nclock_rate = {pace:?}\napproval_key = \"{}\"\n\
+            "agent = \"foreign\"\nstate_dir = \"state\"\nclock_rate = {PACE:?}\napproval_key = \"{}\"\n\
              [[equipment]]\nname = {:?}\nkind = {kind:?}\nprotocol = {:?}\naddress = {address:?}\n",
             operator_key().public().to_hex(),
             self.machine,
@@ -111,6 +137,7 @@ impl Peer {
             // Pseudo-terminals know no parity.
             config += "serial = \"19200 8N1\"\n";
         }
+        config += more;
         std::fs::write(dir.join("sentinel.toml"), config).expect("written");
         let mut command = Command::new(bin_path("aegis-sentinel"));
         command.arg("--config").arg(dir.join("sentinel.toml")).args(["--quiet", "--until-stdin-closes"]);
@@ -123,7 +150,7 @@ impl Peer {
         let machine =
             served.site.machines.iter().find(|m| m.name == self.machine).expect("the built-in site");
         let dir = tempfile::tempdir().expect("a folder");
-        let (log, _sentinel) = self.watch(dir.path(), kind, &machine.endpoints[0].address, PACE);
+        let (log, _sentinel) = self.watch(dir.path(), kind, &machine.endpoints[0].address, "");
         println!("{} against the twin: aegis-sentinel {}", self.protocol, sentinel_hash());
         log.wait("a baseline", |b| matches!(b, Body::Watching { .. }));
     }
@@ -137,6 +164,8 @@ struct Plant {
     told: mpsc::Receiver<String>,
     /// What was written to the server.
     written: Vec<String>,
+    /// Whether the machine does what is written.
+    obeys: bool,
 }
 
 impl Plant {
@@ -157,9 +186,9 @@ impl Plant {
         while let Ok(line) = self.told.try_recv() {
             let said: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}: {e}"));
             let Some(point) = said["written"].as_str() else { continue };
-            let value = said["value"].as_f64().or(said["value"].as_bool().map(f64::from));
-            let Some(value) = value else { continue };
             self.written.push(line.clone());
+            let value = said["value"].as_f64().or(said["value"].as_bool().map(f64::from));
+            let Some(value) = value.filter(|_| self.obeys) else { continue };
             let id = CommandId { boot: 0, number: 0 };
             let order = Order { id, machine: String::new(), point: point.to_owned(), value };
             self.twin.command(MachineIx(0), &order).unwrap_or_else(|e| panic!("{line}: {e}"));
@@ -252,6 +281,26 @@ fn an_air_handling_unit_served_by_bacpypes3_is_watched_and_written() {
         by: "",
     }
     .prove();
+}
+
+#[test]
+fn what_was_changed_in_vain_at_an_air_handling_unit_served_by_bacpypes3_is_taken_back() {
+    let peer = Peer {
+        script: "bacnet_device.py",
+        args: &[],
+        protocol: "bacnet",
+        machine: "AHU-02",
+        fault: "filter_clog",
+        threat: ThreatKind::FilterEndOfLife,
+        by: "",
+    };
+    // The device tells its changes by itself, and has the number that it should have.
+    let written = peer.prove_that_vain_writes_are_taken_back("unit = 5001\ncov = true\n");
+    let at_ten = |w: &&Value| w["written"] == "fan_speed_sp" && w["priority"] == 10;
+    let values: Vec<&Value> = written.iter().filter(at_ten).map(|w| &w["value"]).collect();
+    let [raised, back] = values[..] else { panic!("{written:?}") };
+    assert!(raised.as_f64().is_some_and(|v| v > 900.0), "{written:?}");
+    assert!(back.is_null(), "relinquished, so that the device's own set-point holds again: {written:?}");
 }
 
 #[test]
