@@ -30,6 +30,9 @@ use crate::limits;
 /// Observations asked for at once.
 const COUNT: u64 = 1000;
 
+/// An agent that ends its streams at once is not asked for the next one more often than that.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// How the client keeps up with the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -265,7 +268,7 @@ impl Exchange {
                 return Err(LinkError::Mismatch("a stream that ended in the middle of a part".to_owned()));
             }
             // An agent may end a stream whenever it likes: it is asked for again from where it was.
-            State::Wait { reply: Reply::Stream(_), .. } => (Ask::Sample, now),
+            State::Wait { reply: Reply::Stream(_), .. } => (Ask::Sample, now.after(AGAIN)),
             State::Drain { then, .. } => (then, now),
             State::Wait { reply: Reply::Head, .. } | State::Rest { .. } => {
                 return Err(LinkError::Mismatch("the end of no reply".to_owned()));
@@ -298,6 +301,13 @@ impl Exchange {
             State::Drain { then, .. } => then,
         };
         self.state = State::Rest { ask, at: now };
+    }
+
+    /// The agent said what cannot be gone on from: it is asked from the beginning again.
+    pub fn begin_anew(&mut self, now: Time) {
+        self.state = State::Rest { ask: Ask::Probe, at: now };
+        self.instance = None;
+        self.open = None;
     }
 
     /// Takes a document; what is to be asked next, where that does not follow from the mode.
