@@ -210,6 +210,37 @@ async fn a_long_document_is_cut_and_a_stream_of_many_is_written_in_pieces() {
     }
 }
 
+/// The only thread that may write long documents is held: they wait, and everybody else goes on.
+#[test]
+fn a_long_document_is_written_beside_everything_else() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let (address, served, _stop) = agent(ServeOptions::default(), 20_000).await;
+        (1..100).for_each(|s| served.publish(&frame(Time::from_secs(s), &image(s))));
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let holder = tokio::task::spawn_blocking(move || held.recv());
+        let request = |n| format!("GET /sample?count={n} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let ask = |n| tokio::spawn(async move { raw(address, request(n).as_bytes()).await });
+        let long = [ask(1_000), ask(1_000)];
+        let mut client = client(address).await;
+        timeout(SOON, client.heard()).await.unwrap().unwrap();
+        for second in 100..110 {
+            assert!(ask(100).await.unwrap().contains("<MTConnectStreams"));
+            hears(&mut client, &served, second).await;
+        }
+        assert!(long.iter().all(|l| !l.is_finished()));
+        release.send(()).expect("it waits");
+        for reply in long {
+            assert!(reply.await.unwrap().matches(" sequence=").count() == 1_000);
+        }
+        holder.await.unwrap().expect("it was released");
+    });
+}
+
 #[tokio::test]
 async fn a_client_with_an_address_opens_again_what_the_agent_ends_between_replies() {
     // Each connection is closed when it has been silent for longer than this, which is shorter than the poll.

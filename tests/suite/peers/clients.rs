@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -64,7 +65,26 @@ fn pymodbus_reads_writes_and_provokes_every_machine_on_modbus() {
     prove("modbus_client.py", Protocol::ModbusTcp);
 }
 
-/// Fan filter units that share a line: two behind one gateway, two on one serial port.
+/// A serial line of pseudo-terminals, and the paths of its two ends.
+pub(super) fn serial_line() -> (Running, [String; 2]) {
+    let mut line = Running::start(&mut script("serial_line.py"));
+    let told = line.lines().recv_timeout(Duration::from_secs(60)).expect("two ends of a line");
+    let ends: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let end = |i: usize| ends["ends"][i].as_str().expect("a path").to_owned();
+    (line, [end(0), end(1)])
+}
+
+/// Serves fan filter units that share a line: FFU-01 and -02 behind one gateway, FFU-03 and -04 on one serial port. Gives
+/// the site's file and the port of the gateway with it.
+pub(super) fn serve_shared_lines(dir: &Path, serial: &str, pace: &str) -> (Served, [String; 2]) {
+    let path = dir.join("site.toml");
+    std::fs::write(&path, shared_lines(serial)).expect("written");
+    // Both units of the gateway are behind one port, so that 0 for any will not do.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
+    let (path, port) = (path.to_str().expect("UTF-8").to_owned(), free.port().to_string());
+    (Served::start(&["--site", &path, "--port", &port, "--pace", pace]), [path, port])
+}
+
 fn shared_lines(port: &str) -> String {
     let mut site =
         "name = \"lines\"\n[[bay]]\nid = \"bay-1\"\niso_class = 5\nvolume_m3_per_ffu = 3.4\n".to_owned();
@@ -83,23 +103,15 @@ fn shared_lines(port: &str) -> String {
 
 #[test]
 fn pymodbus_does_the_same_with_serial_frames_over_tcp_and_on_a_serial_line() {
-    let mut line = Running::start(&mut script("serial_line.py"));
-    let told = line.lines().recv_timeout(Duration::from_secs(60)).expect("two ends of a line");
-    let ends: serde_json::Value = serde_json::from_str(&told).expect("JSON");
-    let end = |i: usize| ends["ends"][i].as_str().expect("a path").to_owned();
+    let (_line, [far, near]) = serial_line();
     let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("site.toml");
-    std::fs::write(&path, shared_lines(&end(0))).expect("written");
-    // Both units of the gateway are behind one port, so that 0 for any will not do.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
-    let (path, port) = (path.to_str().expect("UTF-8").to_owned(), free.port().to_string());
-    let served = Served::start(&["--site", &path, "--port", &port]);
+    let (served, _) = serve_shared_lines(dir.path(), &far, "1");
     let gateway = |i: usize| served.site.machines[i].endpoints[0].address.clone();
     assert_eq!(gateway(0), gateway(1), "one port for both");
     let mut site = served.site.clone();
     for endpoint in site.machines.iter_mut().flat_map(|m| &mut m.endpoints) {
         if endpoint.protocol == Protocol::ModbusRtu {
-            endpoint.address = end(1);
+            endpoint.address.clone_from(&near);
         }
     }
     for protocol in [Protocol::ModbusRtuOverTcp, Protocol::ModbusRtu] {
