@@ -33,7 +33,12 @@ pub const MTCONNECT_BUFFER: usize = 131_072;
 /// Assets that an MTConnect agent keeps; the oldest go first.
 pub const MTCONNECT_ASSETS: usize = 1024;
 /// Observations in one document, asked for or not.
-pub const MTCONNECT_COUNT: usize = 10_000;
+pub const MTCONNECT_COUNT: usize = 1_000;
+/// Observations of a document that is written at once; a longer one is written beside everything else, so many at a time
+/// for one agent.
+pub const MTCONNECT_SHORT: usize = 200;
+/// Longer documents of one agent that are written at the same time.
+pub const MTCONNECT_LONG_AT_ONCE: usize = 1;
 /// Observations in one document of a request that names no count (Part 1, `sample`).
 pub const MTCONNECT_DEFAULT_COUNT: usize = 100;
 /// Bytes of the path and query of one MTConnect request.
@@ -60,8 +65,12 @@ pub const MTCONNECT_HTTP_HEAD_BYTES: usize = 16 << 10;
 pub const MTCONNECT_HTTP_HEADERS: usize = 64;
 /// Connections that one MTConnect agent serves at once; for one more, the one least in use is closed.
 pub const MTCONNECT_CONNECTIONS: usize = 64;
-/// Streams among them; one more is refused.
+/// Streams among them; for one more, the one least in use is ended.
 pub const MTCONNECT_STREAMS: usize = 16;
+/// Streams of one address; for one more, its own one least in use is ended.
+pub const MTCONNECT_STREAMS_PER_PEER: usize = 8;
+/// The shortest time between two parts of a stream.
+pub const MTCONNECT_LEAST_INTERVAL: Duration = Duration::from_millis(10);
 /// How long an MTConnect connection may take for the head of its next request before it is closed.
 pub const MTCONNECT_IDLE: Duration = Duration::from_secs(60);
 /// How long a peer may leave a reply or a part of a stream unread before its connection is closed.

@@ -3,9 +3,11 @@
 
     aegis fab --json | python modbus_client.py [NAME ...]      (or: modbus_client.py --fab fab.json [NAME ...])
 
-Of every machine served over Modbus TCP, or of those named: reads every point (finite, in range, mirrored among the holding registers), writes
-the set-points and reads them back, provokes the exceptions 01, 02 and 03, and sends malformed frames, after which the
-server must go on serving. Prints a line a check; exits 0 when all hold, 1 when one fails, 2 when it cannot begin.
+Of every machine served over Modbus, or of those named: reads every point (finite, in range, mirrored among the holding
+registers), writes the set-points by each function that there is and reads them back, asks who the machine says it is,
+provokes the exceptions 01, 02, 03 and 0B, and sends malformed frames, after which the server must go on serving. With
+--protocol modbus-rtu-over-tcp or modbus-rtu it speaks serial frames, over TCP or on a serial port. Prints a line a
+check; exits 0 when all hold, 1 when one fails, 2 when it cannot begin.
 """
 import argparse
 import json
@@ -17,14 +19,17 @@ import time
 
 try:
     import pymodbus
-    from pymodbus.client import ModbusTcpClient
+    from pymodbus import FramerType
+    from pymodbus.client import ModbusSerialClient, ModbusTcpClient
     from pymodbus.exceptions import ModbusException
+    from pymodbus.framer import FramerRTU
 except ImportError as e:
     sys.exit(f"missing Python package pymodbus ({e}): pip install -r tests/peers/requirements.txt")
 
 TYPES = {"f32": "FLOAT32", "u32": "UINT32", "u16": "UINT16", "i16": "INT16"}
-ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, NO_TARGET = 1, 2, 3, 0x0B
 TIMEOUT_S = 5
+SILENCE_S = 1
 READBACK_S = 10
 
 
@@ -42,9 +47,9 @@ def address(point):
     return point["address"]
 
 
-def over_modbus(entry):
+def over_modbus(entry, protocol):
     """The machine's endpoint of that protocol."""
-    return next((e for e in entry["endpoints"] if e["protocol"] == "modbus-tcp"), None)
+    return next((e for e in entry["endpoints"] if e["protocol"] == protocol), None)
 
 
 def single(value):
@@ -55,16 +60,24 @@ def single(value):
 class Machine:
     """One served machine and a connection to it."""
 
-    def __init__(self, entry):
-        endpoint, profile = over_modbus(entry), entry["profile"]
-        self.name, self.unit = entry["name"], endpoint.get("unit", 1)
-        self.host, port = endpoint["address"].rsplit(":", 1)
-        self.port = int(port)
+    def __init__(self, entry, protocol):
+        endpoint, profile = over_modbus(entry, protocol), entry["profile"]
+        self.name, self.kind, self.protocol = entry["name"], profile["kind"], protocol
+        self.address, self.unit = endpoint["address"], endpoint.get("unit", 1)
         self.points = [{**p, **p["modbus"]} for p in profile["point"] if p.get("modbus")]
         self.order = "little" if profile["modbus"].get("word_order") == "low_first" else "big"
-        self.client = ModbusTcpClient(self.host, port=self.port, timeout=TIMEOUT_S, retries=0)
+        self.client = self.another()
         check(self.points, "no point has a Modbus address")
-        check(self.client.connect(), f"nothing listens on {self.host}:{self.port}: is `aegis serve` running?")
+        check(self.client.connect(), f"nothing listens at {self.address}: is `aegis serve` running?")
+
+    def another(self, timeout=TIMEOUT_S):
+        """A client of the machine, not yet connected."""
+        if self.protocol == "modbus-rtu":
+            # Pseudo-terminals know no parity.
+            return ModbusSerialClient(self.address, baudrate=19200, parity="N", timeout=timeout, retries=0)
+        host, port = self.address.rsplit(":", 1)
+        framer = FramerType.SOCKET if self.protocol == "modbus-tcp" else FramerType.RTU
+        return ModbusTcpClient(host, port=int(port), framer=framer, timeout=timeout, retries=0)
 
     def ask(self, method, *args, **more):
         """Any pymodbus call; its reply, exceptions among them."""
@@ -185,6 +198,89 @@ def gives_exception_03(m):
     return "values out of range, half values and malformed quantities are exception 03"
 
 
+def writes_several_coils(m):
+    coils = [p for p in m.points if p["table"] == "coil" and p["access"] == "write"]
+    check(coils, "no coil can be written")
+    for p in coils:
+        before = m.read(p)
+        for value in (1 - before, before):
+            m.good(f"write of coils at {p['id']}", "write_coils", address(p), [bool(value)])
+            check(m.read(p) == value, f"{p['id']}: wrote {value} by function 15, it reads {1 - value}")
+    m.refused(ILLEGAL_ADDRESS, "write of coils that are not there", m.ask("write_coils", 1999, [True]))
+    return f"function 15 sets {', '.join(p['id'] for p in coils)}"
+
+
+def writes_and_reads_in_one(m):
+    p = next(p for p in m.points if p["table"] == "holding" and p["access"] == "write")
+    kind, before = getattr(m.client.DATATYPE, TYPES[p["type"]]), m.read(p)
+    other = before - 1 if before - 1 >= p["range"][0] else before + 1
+    for value in (other, before):
+        registers = m.client.convert_to_registers(kind_of(p)(value), kind, word_order=m.order)
+        reply = m.good(
+            f"write and read of {p['id']}", "readwrite_registers", read_address=address(p), read_count=len(registers),
+            write_address=address(p), values=registers,
+        )
+        # AP 6.17: the write is performed before the read.
+        check(reply.registers == registers, f"wrote {registers} and read {reply.registers} in the same request")
+    return f"function 23 writes {p['id']} before it reads it"
+
+
+def kind_of(point):
+    return float if point["type"] == "f32" else int
+
+
+def writes_under_a_mask(m):
+    points = [p for p in m.points if p["table"] == "holding" and p["access"] == "write"]
+    words = [p for p in points if p["type"] in ("u16", "i16")]
+    for p in words:
+        before = m.read(p)
+        for bit in (1 - before % 2, before % 2):
+            # AP 6.16: all bits but the lowest stay as they are.
+            m.good(f"mask write of {p['id']}", "mask_write_register", address=address(p), and_mask=0xFFFE, or_mask=bit)
+            check(m.read(p) == before - before % 2 + bit, f"{p['id']}: {before} under a mask reads {m.read(p)}")
+    for p in (p for p in points if p not in words):
+        reply = m.ask("mask_write_register", address=address(p), and_mask=0xFFFE, or_mask=1)
+        m.refused(ILLEGAL_VALUE, f"a mask over half of {p['id']}", reply)
+    return f"function 22 sets a bit of {len(words)} registers, and half of no value"
+
+
+def says_who_it_is(m):
+    basic = m.good("identification", "read_device_information", read_code=1).information
+    check(basic[0] == b"Aegis" and basic[1] == m.kind.encode(), f"it says that it is {basic}")
+    regular = m.good("regular identification", "read_device_information", read_code=2).information
+    check(set(basic) < set(regular), f"the regular objects are {regular}")
+    one = m.good("one object", "read_device_information", read_code=4, object_id=1).information
+    check(one == {1: basic[1]}, f"the one object is {one}")
+    m.refused(ILLEGAL_ADDRESS, "no object", m.ask("read_device_information", read_code=4, object_id=3))
+    m.refused(ILLEGAL_FUNCTION, "another MEI type", raw(m, bytes([0x2B, 0x0D, 0, 0])))
+    return f"function 43/14: {basic[0].decode()} {basic[1].decode()} {basic[2].decode()}"
+
+
+def knows_its_unit(m):
+    other = m.unit % 200 + 40
+    if m.protocol == "modbus-tcp":
+        for own in (0, 255):
+            reply = m.client.read_coils(0, count=1, device_id=own)
+            check(not reply.isError(), f"unit {own}, the device itself, is refused: {reply}")
+        reply = m.client.read_coils(0, count=1, device_id=other)
+        m.refused(NO_TARGET, f"a read of unit {other}", reply)
+        return "another unit is exception 0B"
+    if m.protocol == "modbus-rtu":
+        m.client.close()
+    client = m.another(timeout=SILENCE_S)
+    check(client.connect(), "a second connection")
+    try:
+        reply = client.read_coils(0, count=1, device_id=other)
+        check(False, f"unit {other} answers: {reply}")
+    except ModbusException:
+        pass
+    finally:
+        client.close()
+        m.client.connect()
+    check(math.isfinite(m.read(m.points[0])), "its own unit is silent too")
+    return "another unit is silence"
+
+
 class Raw:
     """A reply that pymodbus' own client would not have asked for."""
 
@@ -198,36 +294,78 @@ class Raw:
         return self.pdu.hex(" ")
 
 
-def exactly(s, n):
-    data = b""
-    while len(data) < n:
-        more = s.recv(n - len(data))
-        check(more, "the server closed the connection instead of answering")
-        data += more
-    return data
+class Wire:
+    """Bytes to the machine and back: a connection of its own, or the serial port, which only one can have."""
+
+    def __init__(self, m):
+        if m.protocol == "modbus-rtu":
+            self.port, self.close = m.client.socket, lambda: None
+            self.port.reset_input_buffer()
+            self.send, self.receive = self.port.write, self.port.read
+        else:
+            host, port = m.address.rsplit(":", 1)
+            self.port = socket.create_connection((host, int(port)), timeout=TIMEOUT_S)
+            self.send, self.receive, self.close = self.port.sendall, self.port.recv, self.port.close
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def exactly(self, n):
+        data = b""
+        while len(data) < n:
+            more = self.receive(n - len(data))
+            check(more, "the server said nothing more instead of answering")
+            data += more
+        return data
 
 
 def raw(m, pdu):
-    with socket.create_connection((m.host, m.port), timeout=TIMEOUT_S) as s:
-        s.sendall(struct.pack(">HHHB", 0x1234, 0, len(pdu) + 1, m.unit) + pdu)
-        transaction, protocol, length, unit = struct.unpack(">HHHB", exactly(s, 7))
-        check((transaction, protocol, unit) == (0x1234, 0, m.unit), "the reply's header is not the request's")
-        return Raw(exactly(s, length - 1))
+    """The reply to that PDU; with serial frames it must be an exception."""
+    with Wire(m) as wire:
+        if m.protocol == "modbus-tcp":
+            wire.send(struct.pack(">HHHB", 0x1234, 0, len(pdu) + 1, m.unit) + pdu)
+            transaction, protocol, length, unit = struct.unpack(">HHHB", wire.exactly(7))
+            check((transaction, protocol, unit) == (0x1234, 0, m.unit), "the reply's header is not the request's")
+            return Raw(wire.exactly(length - 1))
+        wire.send(serial_frame(m.unit, pdu))
+        reply = wire.exactly(5)
+        check(serial_frame(m.unit, reply[1:3]) == reply, f"{reply.hex(' ')} is no exception of unit {m.unit}")
+        return Raw(reply[1:3])
+
+
+def serial_frame(unit, pdu):
+    body = bytes([unit]) + pdu
+    return body + FramerRTU.compute_CRC(body).to_bytes(2, "big")
 
 
 def survives_malformed_frames(m):
     p = m.points[0]
-    frames = {
-        "noise": b"\xff" * 64,
-        "a length of nothing": struct.pack(">HHHB", 1, 0, 0, 1),
-        "a length beyond a frame": struct.pack(">HHHB", 1, 0, 9999, 1) + b"\x03" * 300,
-        "another protocol": struct.pack(">HHHB", 1, 7, 6, 1) + b"\x03\0\0\0\1",
-        "half a frame": struct.pack(">HHHB", 1, 0, 6, 1) + b"\x03\0",
-        "a write whose byte count is wrong": struct.pack(">HHHB", 1, 0, 9, 1) + b"\x10\0\x64\0\x02\x08\0\0",
-    }
+    if m.protocol == "modbus-tcp":
+        frames = {
+            "noise": b"\xff" * 64,
+            "a length of nothing": struct.pack(">HHHB", 1, 0, 0, 1),
+            "a length beyond a frame": struct.pack(">HHHB", 1, 0, 9999, 1) + b"\x03" * 300,
+            "another protocol": struct.pack(">HHHB", 1, 7, 6, 1) + b"\x03\0\0\0\1",
+            "half a frame": struct.pack(">HHHB", 1, 0, 6, 1) + b"\x03\0",
+            "a write whose byte count is wrong": struct.pack(">HHHB", 1, 0, 9, 1) + b"\x10\0\x64\0\x02\x08\0\0",
+        }
+    else:
+        whole = serial_frame(m.unit, b"\x03\0\x64\0\x02")
+        frames = {
+            "noise": b"\xff" * 64,
+            "a wrong checksum": whole[:-1] + bytes([whole[-1] ^ 1]),
+            "half a frame": whole[:5],
+            "another's frames": serial_frame(m.unit + 1, b"\x04\0\0\0\x02") + serial_frame(m.unit + 1, b"\x04\x04\0\0\0\0"),
+            "a frame without end": bytes([m.unit, 0x10, 0, 0x64, 0, 0x7F, 0xFE]),
+        }
     for what, frame in frames.items():
-        with socket.create_connection((m.host, m.port), timeout=TIMEOUT_S) as s:
-            s.sendall(frame)
+        with Wire(m) as wire:
+            wire.send(frame)
+            # On a wire, what follows without a silence is the same frame.
+            time.sleep(0.1 if m.protocol == "modbus-rtu" else 0)
             check(math.isfinite(m.read(p)), f"after {what} {p['id']} reads no number")
     check(math.isfinite(m.read(p)), f"{p['id']} reads no number")
     return f"serves on after {len(frames)} malformed frames"
@@ -237,6 +375,11 @@ CHECKS = [
     reads_every_point,
     mirrors_inputs,
     writes_and_reads_back,
+    writes_several_coils,
+    writes_and_reads_in_one,
+    writes_under_a_mask,
+    says_who_it_is,
+    knows_its_unit,
     gives_exception_01,
     gives_exception_02,
     gives_exception_03,
@@ -247,11 +390,12 @@ CHECKS = [
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--fab", help="file with the output of `aegis fab --json`; standard input when absent")
+    args.add_argument("--protocol", default="modbus-tcp", help="modbus-tcp, modbus-rtu-over-tcp or modbus-rtu")
     args.add_argument("names", nargs="*", metavar="NAME", help="machines to check; all when absent")
     args = args.parse_args()
     try:
         fab = json.load(open(args.fab) if args.fab else sys.stdin)
-        served = [m for m in fab if over_modbus(m)]
+        served = [m for m in fab if over_modbus(m, args.protocol)]
         chosen = [m for m in served if not args.names or m["name"] in args.names]
     except (OSError, ValueError, KeyError, TypeError) as e:
         print(f"the list of machines cannot be read ({e!r}): give the output of `aegis fab --json`", file=sys.stderr)
@@ -263,7 +407,7 @@ def main():
     failures = 0
     for entry in chosen:
         try:
-            m = Machine(entry)
+            m = Machine(entry, args.protocol)
         except (Failed, OSError) as e:
             print(f"FAIL {entry['name']} connect: {e}")
             failures += 1

@@ -9,12 +9,9 @@ leaves a value as it is: Modbus has no word for a bad one). Ends with its input.
 """
 import asyncio
 import json
-import os
-import pty
 import socket
 import sys
 import threading
-import tty
 
 try:
     from pymodbus.client.mixin import ModbusClientMixin
@@ -24,6 +21,8 @@ try:
     from pymodbus.simulator import DataType, SimData, SimDevice
 except ImportError as e:
     sys.exit(f"missing Python package pymodbus ({e}): pip install -r tests/peers/requirements.txt")
+
+from serial_line import serial_line
 
 TYPES = {"f32": "FLOAT32", "u32": "UINT32", "u16": "UINT16", "i16": "INT16"}
 TABLES = ["coil", "discrete", "holding", "input"]
@@ -115,24 +114,6 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-def serial_line():
-    """Two pseudo-terminals joined at their back ends: the paths of the two ends of a line. They know no parity."""
-    ends = []
-    for _ in range(2):
-        back, front = pty.openpty()
-        tty.setraw(front)
-        ends.append((back, front))
-
-    def carry(source, sink):
-        while data := os.read(source, 256):
-            os.write(sink, data)
-
-    (a, _), (b, _) = ends
-    for pair in ((a, b), (b, a)):
-        threading.Thread(target=carry, args=pair, daemon=True).start()
-    return [os.ttyname(front) for _, front in ends]
 
 
 async def main():

@@ -27,7 +27,8 @@ pub fn query(data: &[u8]) {
     }
     let agent = &KNOWN.agent;
     let response = agent.request("GET", path, query);
-    if let Body::Whole(document) = response.body {
+    if let Body::Whole(draft) = response.body {
+        let document = draft.write();
         read::document(document.as_bytes()).expect("an agent's own document can be read");
     }
 }
@@ -182,7 +183,7 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
         ("/assets", ""),
     ];
     let document = |(path, query): &(&str, &str)| match agent.request("GET", path, query).body {
-        Body::Whole(text) => text.into_bytes(),
+        Body::Whole(draft) => draft.write().into_bytes(),
         Body::Stream(_) => Vec::new(),
     };
     let documents: Vec<Vec<u8>> = targets.iter().map(document).collect();

@@ -15,13 +15,18 @@ use aegis_models::{PointIx, Sample};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_modbus::client::{Client as _, Context as Stream, tcp};
+use tokio_modbus::prelude::{DeviceIdObject, ReadCode};
 use tokio_modbus::{ExceptionCode, Request, Response, Slave};
 
 use super::binding::{self, Binding, Place, is_bits};
 use super::codec;
+use super::identity;
 use super::line::Line;
 use super::plan::Block;
 use crate::client::{ClientError, LinkError};
+
+/// Replies of which one identification is made at most.
+const IDENTITY_REPLIES: usize = 8;
 
 /// How one device is reached.
 enum Master {
@@ -166,6 +171,79 @@ impl Client {
                 let what = format!("the write of {:?} {}", place.table, place.address);
                 Err(refused(what, exception))
             }
+        }
+    }
+
+    /// Who the device says it is (function 43/14): the basic objects, by their numbers.
+    pub async fn identify(&mut self) -> Result<Vec<(u8, String)>, ClientError> {
+        let (mut objects, mut next) = (Vec::new(), 0);
+        // A device that always has more to tell is not asked for ever.
+        for _ in 0..IDENTITY_REPLIES {
+            let request = Request::ReadDeviceIdentification(ReadCode::Basic, next);
+            let reply = match self.call(request).await? {
+                Ok(reply) => reply,
+                Err(exception) => return Err(refused("to say who it is".to_owned(), exception)),
+            };
+            let told = match &reply {
+                Response::ReadDeviceIdentification(told) => {
+                    let object = |o: &DeviceIdObject| (o.id, String::from_utf8_lossy(&o.value).into_owned());
+                    let more = told.more_follows.then_some(told.next_object_id);
+                    Some((told.device_id_objects.iter().map(object).collect(), more))
+                }
+                Response::Custom(43, body) => identity::read(body),
+                _ => None,
+            };
+            let Some((read, more)) = told else { return Err(self.mismatch(&reply).into()) };
+            objects.extend::<Vec<_>>(read);
+            match more {
+                Some(more) if more > next => next = more,
+                _ => break,
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Sets the coils from `first` on in one request (function 15).
+    pub async fn write_coils(&mut self, first: u16, coils: &[bool]) -> Result<(), ClientError> {
+        let request = Request::WriteMultipleCoils(first, coils.into());
+        let what = || format!("the write of {} coils from {first}", coils.len());
+        self.confirmed(request, Response::WriteMultipleCoils(first, coils.len() as u16), what).await
+    }
+
+    /// Keeps the bits of a holding register that `and` has, and sets the others as `or` has them (function 22).
+    pub async fn mask_write(&mut self, address: u16, and: u16, or: u16) -> Result<(), ClientError> {
+        let request = Request::MaskWriteRegister(address, and, or);
+        let what = || format!("the mask write of {address}");
+        self.confirmed(request, Response::MaskWriteRegister(address, and, or), what).await
+    }
+
+    /// Writes the holding registers from `to` on, and then reads `count` of them from `from` on, with nobody else's
+    /// request in between (function 23).
+    pub async fn write_and_read(
+        &mut self,
+        to: u16,
+        words: &[u16],
+        from: u16,
+        count: u16,
+    ) -> Result<Vec<u16>, ClientError> {
+        let request = Request::ReadWriteMultipleRegisters(from, count, to, words.into());
+        match self.call(request).await? {
+            Ok(Response::ReadWriteMultipleRegisters(read)) if read.len() == usize::from(count) => Ok(read),
+            Ok(other) => Err(self.mismatch(&other).into()),
+            Err(exception) => Err(refused(format!("the write and read of {to} and {from}"), exception)),
+        }
+    }
+
+    async fn confirmed(
+        &mut self,
+        request: Request<'_>,
+        reply: Response,
+        what: impl Fn() -> String,
+    ) -> Result<(), ClientError> {
+        match self.call(request).await? {
+            Ok(response) if response == reply => Ok(()),
+            Ok(other) => Err(self.mismatch(&other).into()),
+            Err(exception) => Err(refused(what(), exception)),
         }
     }
 

@@ -237,6 +237,9 @@ pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Un
             put(out, code, &[*from, *n, *a, fits(words.len(), MAX_READ_WRITE_REGISTERS)?]);
             put_words(out, words);
         }
+        Request::ReadDeviceIdentification(level, object) => {
+            out.extend_from_slice(&[code, MEI, level.value(), *object]);
+        }
         Request::Custom(43, body) if body.len() == 3 => {
             out.push(code);
             out.extend_from_slice(body);

@@ -66,6 +66,19 @@ impl Identity {
     }
 }
 
+/// The objects of a reply, without its function code, and the object from which on more follow.
+pub(super) fn read(body: &[u8]) -> Option<(Vec<(u8, String)>, Option<u8>)> {
+    let [MEI, _code, _conformity, more, next, count, list @ ..] = body else { return None };
+    let (mut objects, mut rest) = (Vec::new(), list);
+    for _ in 0..*count {
+        let [id, length, tail @ ..] = rest else { return None };
+        let (text, behind) = tail.split_at_checked(usize::from(*length))?;
+        objects.push((*id, String::from_utf8_lossy(text).into_owned()));
+        rest = behind;
+    }
+    rest.is_empty().then_some((objects, (*more == 0xFF).then_some(*next)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +105,8 @@ mod tests {
         let (mut next, mut told) = (0, 0);
         loop {
             let reply = many.answer(3, next).unwrap();
+            let (objects, more) = read(&reply).unwrap();
+            assert_eq!((objects.len(), more.is_some()), (usize::from(reply[5]), reply[3] == 0xFF));
             assert!(reply.len() < MAX_PDU);
             told += reply[5];
             if reply[3] == 0 {

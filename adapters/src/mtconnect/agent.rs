@@ -9,7 +9,7 @@ use super::asset::Tools;
 use super::binding::Binding;
 use super::buffer::{Buffer, Observation, Value};
 use super::device::{Model, Source};
-use super::document::Writer;
+use super::document::{Draft, Writer};
 use super::feed::Feed;
 use super::path::Path;
 use super::query::{self, ErrorCode, Refusal, Request, refuse};
@@ -67,18 +67,24 @@ pub struct Response {
 /// The body of a response.
 #[derive(Debug)]
 pub enum Body {
-    /// One document.
-    Whole(String),
+    /// One document, yet to be written: which takes time, and nothing more of the agent.
+    Whole(Draft),
     /// One document after another, until the client has enough.
     Stream(Box<Feed>),
+}
+
+/// What never changes in an agent's life.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub options: AgentOptions,
+    pub binding: Arc<Binding>,
+    pub model: Model,
 }
 
 /// One device and what was observed of it.
 #[derive(Debug)]
 pub struct Agent {
-    options: AgentOptions,
-    binding: Arc<Binding>,
-    model: Model,
+    known: Arc<Known>,
     buffer: Buffer,
     tools: Option<Tools>,
     now_ns: u64,
@@ -91,7 +97,7 @@ impl Agent {
         let buffer = Buffer::new(options.buffer, model.entries.len(), options.base_unix_ns);
         let tools = binding.tool().map(|(_, spec)| Tools::new(spec.clone(), &options.uuid, options.assets));
         let now_ns = options.base_unix_ns;
-        Agent { options, binding, model, buffer, tools, now_ns }
+        Agent { known: Arc::new(Known { options, binding, model }), buffer, tools, now_ns }
     }
 
     /// Takes what the machine's instruments said at one moment.
@@ -99,21 +105,37 @@ impl Agent {
     /// Events and conditions are kept when they change, samples at their point's period. A value that is bad, no number,
     /// or has no word is unavailable. A moment before the last one counts as the last.
     pub fn publish(&mut self, frame: &Frame) {
-        self.now_ns = self.now_ns.max(self.options.base_unix_ns.saturating_add(frame.time.ns));
-        self.change(self.model.place(Source::Availability), Value::Text("AVAILABLE".into()));
+        self.now_ns = self.now_ns.max(self.known.options.base_unix_ns.saturating_add(frame.time.ns));
+        let word = if self.answers(frame) { Value::Text("AVAILABLE".into()) } else { Value::Unavailable };
+        self.change(self.known.model.place(Source::Availability), word);
         for sample in &frame.samples {
-            if let Some(i) = self.binding.item_ix(sample.point) {
+            if let Some(i) = self.known.binding.item_ix(sample.point) {
                 self.observe(i, sample);
             }
             self.hear_tool(sample);
         }
     }
 
+    /// Whether anything at all is known of the device, with that frame: one whose every value is bad is gone.
+    fn answers(&self, frame: &Frame) -> bool {
+        let good = |s: &Sample| s.quality != Quality::Bad && s.value.is_finite();
+        let told =
+            |item: usize| frame.samples.iter().any(|s| self.known.binding.item_ix(s.point) == Some(item));
+        frame.samples.iter().any(good)
+            || self
+                .known
+                .model
+                .of_item
+                .iter()
+                .enumerate()
+                .any(|(item, entry)| !told(item) && self.buffer.latest(*entry).value != Value::Unavailable)
+    }
+
     /// Forgets what was observed, as a buffer does that ran over: the numbers go on, and who asks for what came before
     /// is out of range.
     pub fn run_over(&mut self) {
         self.buffer.run_over();
-        let entry = self.model.place(Source::Availability);
+        let entry = self.known.model.place(Source::Availability);
         let value = self.buffer.latest(entry).value.clone();
         self.buffer.push(entry, self.now_ns, value);
     }
@@ -144,8 +166,8 @@ impl Agent {
     }
 
     pub(super) fn writer(&self) -> Writer<'_> {
-        let Agent { options, binding, model, buffer, tools, now_ns } = self;
-        Writer { options, binding, model, buffer, tools: tools.as_ref(), now_ns: *now_ns }
+        let Agent { known, buffer, tools, now_ns } = self;
+        Writer { known, buffer, tools: tools.as_ref(), now_ns: *now_ns }
     }
 
     pub(super) fn buffer(&self) -> &Buffer {
@@ -163,7 +185,7 @@ impl Agent {
                 let wanted = self.wanted(path.as_ref())?;
                 if let Some(interval) = interval {
                     return Ok(Body::Stream(Box::new(Feed::current(
-                        self.options.instance_id,
+                        self.known.options.instance_id,
                         wanted,
                         interval,
                     ))));
@@ -177,7 +199,7 @@ impl Agent {
                 if let Some(interval) = interval {
                     let from = from.unwrap_or(self.buffer.first());
                     self.check_sequence("from", from, self.buffer.next())?;
-                    let id = self.options.instance_id;
+                    let id = self.known.options.instance_id;
                     let feed = Feed::sample(id, wanted, from, count.unsigned_abs(), interval, heartbeat);
                     return Ok(Body::Stream(Box::new(feed)));
                 }
@@ -192,13 +214,13 @@ impl Agent {
     }
 
     /// The state of the data items that are wanted.
-    pub(super) fn current(&self, at: Option<u64>, wanted: &[bool]) -> Result<String, Refusal> {
+    pub(super) fn current(&self, at: Option<u64>, wanted: &[bool]) -> Result<Draft, Refusal> {
         let observations: Vec<&Observation> = match at {
             Some(at) => {
                 self.check_sequence("at", at, self.buffer.last())?;
                 self.buffer.state_at(at)
             }
-            None => (0..self.model.entries.len()).map(|e| self.buffer.latest(e)).collect(),
+            None => (0..self.known.model.entries.len()).map(|e| self.buffer.latest(e)).collect(),
         };
         let observations: Vec<&Observation> = observations.into_iter().filter(|o| wanted[o.entry]).collect();
         Ok(self.writer().streams(&observations, self.buffer.next()))
@@ -210,7 +232,7 @@ impl Agent {
         to: Option<u64>,
         count: i64,
         wanted: &[bool],
-    ) -> Result<String, Refusal> {
+    ) -> Result<Draft, Refusal> {
         let most = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
         let of_item = |entry: usize| wanted[entry];
         if let Some(from) = from {
@@ -240,7 +262,7 @@ impl Agent {
         kind: Option<&str>,
         removed: bool,
         count: Option<usize>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<Draft, Refusal> {
         let mut found = Vec::new();
         if let Some(tools) = &self.tools {
             for id in ids {
@@ -259,9 +281,9 @@ impl Agent {
 
     fn check_device(&self, device: Option<&str>) -> Result<(), Refusal> {
         match device {
-            Some(d) if d != self.options.device && d != self.options.uuid => refuse(
+            Some(d) if d != self.known.options.device && d != self.known.options.uuid => refuse(
                 ErrorCode::NoDevice,
-                format!("no device is called {d}; there is {}", self.options.device),
+                format!("no device is called {d}; there is {}", self.known.options.device),
             ),
             _ => Ok(()),
         }
@@ -273,7 +295,7 @@ impl Agent {
         if count.unsigned_abs() > most {
             return refuse(ErrorCode::OutOfRange, format!("count is {count}; the buffer holds {most}"));
         }
-        // Part 1 lets an agent give fewer than were asked for; the header says where to go on.
+        // Part 1 has count as the most that is given: an agent may give fewer, and the header says where to go on.
         let most = limits::MTCONNECT_COUNT as i64;
         Ok(count.clamp(-most, most))
     }
@@ -288,12 +310,12 @@ impl Agent {
 
     /// Which entries a path names.
     fn wanted(&self, path: Option<&Path>) -> Result<Vec<bool>, Refusal> {
-        let Some(path) = path else { return Ok(vec![true; self.model.entries.len()]) };
-        let mut wanted = vec![false; self.model.entries.len()];
+        let Some(path) = path else { return Ok(vec![true; self.known.model.entries.len()]) };
+        let mut wanted = vec![false; self.known.model.entries.len()];
         // Paths begin at the root of the devices document, of which the model holds what is below.
-        let root = super::xml::Element::new("MTConnectDevices").holding(self.model.devices.clone());
+        let root = super::xml::Element::new("MTConnectDevices").holding(self.known.model.devices.clone());
         for id in path.select(&root) {
-            if let Some(entry) = self.model.find(id) {
+            if let Some(entry) = self.known.model.find(id) {
                 wanted[entry] = true;
             }
         }
@@ -304,14 +326,15 @@ impl Agent {
     }
 
     fn observe(&mut self, ix: usize, sample: &Sample) {
-        let item = &self.binding.items()[ix];
+        let known = Arc::clone(&self.known);
+        let item = &known.binding.items()[ix];
         let value = match sample.quality {
             Quality::Bad => f64::NAN,
             Quality::Good | Quality::Uncertain => item.data.quantise(sample.value),
         };
         let told = sample.value.is_finite() && item.tell(value).is_some();
         let value = if told { Value::Number(value) } else { Value::Unavailable };
-        let entry = self.model.of_item[ix];
+        let entry = self.known.model.of_item[ix];
         let latest = self.buffer.latest(entry);
         let period = u64::try_from(item.period.as_nanos()).unwrap_or(u64::MAX);
         let due = self.now_ns.saturating_sub(latest.unix_ns) >= period;
@@ -322,19 +345,19 @@ impl Agent {
         if keep {
             self.buffer.push(entry, self.now_ns, value.clone());
         }
-        for (i, condition) in Arc::clone(&self.binding).conditions().iter().enumerate() {
+        for (i, condition) in known.binding.conditions().iter().enumerate() {
             if condition.item == ix {
                 let level = match &value {
                     Value::Number(value) => Value::Level(condition.judge(*value)),
                     _ => Value::Unavailable,
                 };
-                self.change(self.model.of_condition[i], level);
+                self.change(self.known.model.of_condition[i], level);
             }
         }
     }
 
     fn hear_tool(&mut self, sample: &Sample) {
-        let age = self.binding.tool().is_some_and(|(point, _)| *point == sample.point);
+        let age = self.known.binding.tool().is_some_and(|(point, _)| *point == sample.point);
         let Some(tools) = self.tools.as_mut().filter(|_| age && sample.quality != Quality::Bad) else {
             return;
         };
@@ -343,7 +366,7 @@ impl Agent {
             [(Source::AssetRemoved, change.removed), (Source::AssetChanged, Some(change.changed))]
         {
             if let Some(id) = id {
-                self.buffer.push(self.model.place(source), self.now_ns, Value::Text(id.into()));
+                self.buffer.push(self.known.model.place(source), self.now_ns, Value::Text(id.into()));
             }
         }
     }
@@ -355,7 +378,7 @@ impl Agent {
     }
 }
 
-fn whole(status: u16, document: String) -> Response {
+fn whole(status: u16, document: Draft) -> Response {
     Response { status, content_type: MEDIA.to_owned(), body: Body::Whole(document) }
 }
 

@@ -150,6 +150,8 @@ impl Buffer {
 
     /// The latest of each data item as of the number `at`, which lies between the first and the last.
     pub fn state_at(&self, at: u64) -> Vec<&Observation> {
+        // All began as unavailable at one moment, which has as many numbers as there are data items.
+        let at = at.max(self.latest.len() as u64);
         let mut state: Vec<Option<&Observation>> = self.before.iter().map(Option::as_ref).collect();
         for o in self.kept.iter().take_while(|o| o.sequence <= at) {
             state[o.entry] = Some(o);
@@ -209,6 +211,8 @@ mod tests {
         assert_eq!(state(5), [5, 4], "item 1 was observed before what is kept");
         assert_eq!(state(8), [7, 8]);
         assert_eq!(state(12), [11, 12]);
+        let fresh = Buffer::new(8, 2, 0);
+        assert_eq!(fresh.state_at(1).len(), 2, "what was not observed yet is unavailable");
     }
 
     #[test]

@@ -26,13 +26,21 @@ use crate::{clock, limits};
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Sender = SendRequest<Empty<Bytes>>;
 
+/// What carries HTTP.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire for S {}
+
+/// Connects to the agent, again and again.
+type Dial = Box<dyn Fn() -> Boxed<io::Result<Box<dyn Wire>>> + Send + Sync>;
+
 /// A client of one agent, for one device.
 pub struct Client {
     exchange: Exchange,
     /// None once the link has failed.
     link: Option<Link>,
-    /// Where the agent listens; none over a stream that was given.
-    address: Option<String>,
+    /// How the agent is reached, and what it is called; none over a stream that was given.
+    dial: Option<(Dial, String)>,
     /// Whether the connection ended as agents may end them, and another is on its way.
     reopening: bool,
     /// What the exchange's clock counts from.
@@ -67,10 +75,43 @@ impl Client {
         binding: Arc<Binding>,
         timeout: Duration,
     ) -> Result<Client, LinkError> {
-        let stream = dial(address, timeout).await?;
-        let mut client = Client::attach(stream, device, binding, timeout);
-        client.address = Some(address.to_owned());
+        let mode = Client::streaming(&binding);
+        let to = address.to_owned();
+        let open = move || {
+            let to = to.clone();
+            async move {
+                let stream = TcpStream::connect(to).await?;
+                // Requests are small and each waits for its reply: holding them back would only delay.
+                stream.set_nodelay(true)?;
+                Ok(stream)
+            }
+        };
+        let mut client = Client::dialled(open, address, Exchange::new(device, binding, mode, timeout));
+        client.reconnect().await?;
         Ok(client)
+    }
+
+    /// A client that reaches the agent of that name by `open`. It is closed until [`Self::reconnect`].
+    pub fn dialled<S, F>(
+        open: impl Fn() -> F + Send + Sync + 'static,
+        address: &str,
+        exchange: Exchange,
+    ) -> Client
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+    {
+        let dial: Dial = Box::new(move || {
+            let opening = open();
+            Box::pin(async move { opening.await.map(|stream| Box::new(stream) as Box<dyn Wire>) })
+        });
+        let dial = Some((dial, address.to_owned()));
+        Client { exchange, link: None, dial, reopening: false, began: clock::now() }
+    }
+
+    fn streaming(binding: &Binding) -> Mode {
+        let heartbeat = binding.period().max(Duration::from_millis(100));
+        Mode::Stream { interval: Duration::ZERO, heartbeat }
     }
 
     /// Talks over a stream that is connected already.
@@ -78,8 +119,7 @@ impl Client {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let period = binding.period().max(Duration::from_millis(100));
-        let mode = Mode::Stream { interval: Duration::ZERO, heartbeat: period };
+        let mode = Client::streaming(&binding);
         Client::resume(stream, Exchange::new(device, binding, mode, timeout))
     }
 
@@ -89,13 +129,7 @@ impl Client {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         exchange.lost(Time::ZERO);
-        Client {
-            exchange,
-            link: Some(Link::open(stream)),
-            address: None,
-            reopening: false,
-            began: clock::now(),
-        }
+        Client { exchange, link: Some(Link::open(stream)), dial: None, reopening: false, began: clock::now() }
     }
 
     /// The same, keeping up in another way. To be said before anything was heard.
@@ -120,21 +154,29 @@ impl Client {
         self.exchange
     }
 
-    /// Connects to the same address again and goes on from the observation it was at.
+    /// Connects to the same agent again and goes on from the observation it was at.
     ///
-    /// A client over a given stream has no address: it is [`LinkError::Closed`].
+    /// A client over a given stream cannot: it is [`LinkError::Closed`].
     pub async fn reconnect(&mut self) -> Result<(), LinkError> {
         self.fail();
-        let address = self.address.clone().ok_or(LinkError::Closed)?;
-        let stream = dial(&address, self.exchange.timeout()).await?;
-        self.link = Some(Link::open(stream));
+        self.link = Some(Link::open(self.redial().await?));
         Ok(())
+    }
+
+    /// Another connection, in a future of its own: what this client holds cannot be shared between threads.
+    fn redial(&self) -> Boxed<Result<Box<dyn Wire>, LinkError>> {
+        let limit = self.exchange.timeout();
+        let opening = self.dial.as_ref().map(|(dial, _)| dial());
+        Box::pin(async move {
+            let connected = tokio::time::timeout(limit, opening.ok_or(LinkError::Closed)?).await;
+            Ok(connected.map_err(|_| LinkError::Timeout(limit))??)
+        })
     }
 
     /// Waits for what the agent tells next. The call may be dropped at any time: nothing that came is lost.
     ///
     /// After an error the client is closed. A connection that the agent ends between two replies is no error where the
-    /// address is known: it is opened again.
+    /// client can dial: it is opened again.
     pub async fn heard(&mut self) -> Result<Heard, LinkError> {
         loop {
             if let Some(heard) = self.exchange.poll() {
@@ -142,6 +184,10 @@ impl Client {
             }
             if let Err(e) = self.advance().await {
                 self.fail();
+                if matches!(e, LinkError::Mismatch(_)) {
+                    let now = self.now();
+                    self.exchange.begin_anew(now);
+                }
                 return Err(e);
             }
         }
@@ -161,7 +207,7 @@ impl Client {
     async fn advance(&mut self) -> Result<(), LinkError> {
         let now = self.now();
         self.exchange.check(now)?;
-        if self.reopening || (self.exchange.drains() && self.address.is_some()) {
+        if self.reopening || (self.exchange.drains() && self.dial.is_some()) {
             // A stream that is of no use any more need not end by itself.
             return self.reopen(now).await;
         }
@@ -172,7 +218,7 @@ impl Client {
             if link.work.is_none() {
                 return self.reopen(now).await;
             }
-            link.ask(&target, self.address.as_deref().unwrap_or("agent"))?;
+            link.ask(&target, self.dial.as_ref().map_or("agent", |(_, address)| address))?;
         }
         let due = self.began + Duration::from_nanos(self.exchange.poll_timeout().ns);
         let (exchange, began) = (&mut self.exchange, self.began);
@@ -186,13 +232,13 @@ impl Client {
     /// Opens a connection that the agent ended when nothing was under way.
     async fn reopen(&mut self, now: Time) -> Result<(), LinkError> {
         let proven = self.link.as_ref().is_none_or(|l| l.proven);
-        let Some(address) = self.address.clone().filter(|_| proven) else {
+        if self.dial.is_none() || !proven {
             return Err(LinkError::Broken(closed()));
-        };
+        }
         // Before the wait, so that a call dropped in it leaves what the next one can go on from.
         self.exchange.lost(now);
         (self.link, self.reopening) = (None, true);
-        let stream = dial(&address, self.exchange.timeout()).await?;
+        let stream = self.redial().await?;
         (self.link, self.reopening) = (Some(Link::open(stream)), false);
         Ok(())
     }
@@ -303,14 +349,6 @@ impl Link {
             }
         }
     }
-}
-
-async fn dial(address: &str, timeout: Duration) -> Result<TcpStream, LinkError> {
-    let connected = tokio::time::timeout(timeout, TcpStream::connect(address)).await;
-    let stream = connected.map_err(|_| LinkError::Timeout(timeout))??;
-    // Requests are small and each waits for its reply: holding them back would only delay.
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 fn closed() -> io::Error {

@@ -30,6 +30,9 @@ use crate::limits;
 /// Observations asked for at once.
 const COUNT: u64 = 1000;
 
+/// An agent that ends its streams at once is not asked for the next one more often than that.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// How the client keeps up with the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -55,6 +58,8 @@ pub struct Heard {
     pub samples: Vec<Sample>,
     /// When they held, by the agent's clock [ns since 1970].
     pub unix_ns: u64,
+    /// When the agent said so, by its own clock [ns since 1970]: what it kept while nobody asked is older.
+    pub told_ns: u64,
     /// What else is worth telling: a restart of the agent, a gap, data items that it does not have.
     pub note: Option<String>,
 }
@@ -100,6 +105,8 @@ pub struct Exchange {
     next: u64,
     /// Observations that the agent's buffer holds, which bounds what may be asked for at once.
     buffer: u64,
+    /// When the agent last said anything, by its own clock [ns since 1970].
+    told_ns: u64,
     moments: VecDeque<Moment>,
     /// The last moment of a reply that was cut by its count: the rest of it comes next.
     open: Option<Moment>,
@@ -122,6 +129,7 @@ impl Exchange {
             image,
             next: 0,
             buffer: COUNT,
+            told_ns: 0,
             moments: VecDeque::new(),
             open: None,
             note: None,
@@ -148,7 +156,8 @@ impl Exchange {
         while let Some(moment) = self.moments.pop_front() {
             let samples = self.image.take(&moment);
             if !samples.is_empty() || self.note.is_some() {
-                return Some(Heard { samples, unix_ns: moment.unix_ns, note: self.note.take() });
+                let (unix_ns, told_ns) = (moment.unix_ns, self.told_ns.max(moment.unix_ns));
+                return Some(Heard { samples, unix_ns, told_ns, note: self.note.take() });
             }
         }
         None
@@ -265,7 +274,7 @@ impl Exchange {
                 return Err(LinkError::Mismatch("a stream that ended in the middle of a part".to_owned()));
             }
             // An agent may end a stream whenever it likes: it is asked for again from where it was.
-            State::Wait { reply: Reply::Stream(_), .. } => (Ask::Sample, now),
+            State::Wait { reply: Reply::Stream(_), .. } => (Ask::Sample, now.after(AGAIN)),
             State::Drain { then, .. } => (then, now),
             State::Wait { reply: Reply::Head, .. } | State::Rest { .. } => {
                 return Err(LinkError::Mismatch("the end of no reply".to_owned()));
@@ -300,8 +309,18 @@ impl Exchange {
         self.state = State::Rest { ask, at: now };
     }
 
+    /// The agent said what cannot be gone on from: it is asked from the beginning again.
+    pub fn begin_anew(&mut self, now: Time) {
+        self.state = State::Rest { ask: Ask::Probe, at: now };
+        self.instance = None;
+        self.open = None;
+    }
+
     /// Takes a document; what is to be asked next, where that does not follow from the mode.
     fn take(&mut self, ask: Ask, document: Document) -> Result<Option<Ask>, LinkError> {
+        if let Document::Streams(streams) = &document {
+            self.told_ns = streams.created_ns;
+        }
         match (ask, document) {
             (Ask::Probe, Document::Devices { instance_id, devices }) => {
                 self.learn(instance_id, &devices)?;

@@ -8,8 +8,10 @@ use std::time::Duration;
 use aegis_models::Time;
 
 use super::agent::Agent;
+use super::document::Draft;
 use super::multipart;
 use super::query::{ErrorCode, Refusal};
+use crate::limits;
 
 /// A sign of life comes after this when the client does not say (Part 1, `heartbeat`).
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -32,11 +34,35 @@ enum Kind {
     Sample { next: u64, count: usize, heartbeat: Duration },
 }
 
+/// One part of a stream, yet to be written.
+#[derive(Debug)]
+pub struct Part {
+    boundary: String,
+    draft: Draft,
+    last: bool,
+}
+
+impl Part {
+    /// Its bytes.
+    pub fn write(self) -> Vec<u8> {
+        let mut bytes = multipart::part(&self.boundary, &self.draft.write());
+        if self.last {
+            bytes.extend_from_slice(format!("--{}--\r\n", self.boundary).as_bytes());
+        }
+        bytes
+    }
+
+    /// How much there is to write.
+    pub fn observations(&self) -> usize {
+        self.draft.observations()
+    }
+}
+
 /// What a stream does next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Next {
-    /// These bytes go out.
-    Part(Vec<u8>),
+    /// This goes out.
+    Part(Part),
     /// Nothing until then, or until something is observed.
     Wait(Time),
     /// Nothing any more.
@@ -45,8 +71,7 @@ pub enum Next {
 
 impl Feed {
     pub(super) fn current(instance_id: u64, wanted: Vec<bool>, interval: Duration) -> Feed {
-        // Of a state that is told whether it changed or not, no interval would be without end.
-        let interval = interval.max(Duration::from_millis(1));
+        let interval = interval.max(limits::MTCONNECT_LEAST_INTERVAL);
         let boundary = boundary(instance_id);
         Feed { boundary, wanted, interval, kind: Kind::Current, sent: None, ended: false }
     }
@@ -59,6 +84,8 @@ impl Feed {
         interval: Duration,
         heartbeat: Option<Duration>,
     ) -> Feed {
+        // 0 asks for as soon as possible.
+        let interval = interval.max(limits::MTCONNECT_LEAST_INTERVAL);
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let kind = Kind::Sample { next: from, count, heartbeat: heartbeat.unwrap_or(HEARTBEAT) };
         Feed { boundary: boundary(instance_id), wanted, interval, kind, sent: None, ended: false }
@@ -79,9 +106,9 @@ impl Feed {
         {
             return Next::Wait(due);
         }
-        let document = match &mut self.kind {
+        let draft = match &mut self.kind {
             Kind::Current => match agent.current(None, &self.wanted) {
-                Ok(document) => document,
+                Ok(draft) => draft,
                 Err(refusal) => return self.end(agent, &refusal),
             },
             Kind::Sample { next, count, heartbeat } => {
@@ -102,14 +129,13 @@ impl Feed {
             }
         };
         self.sent = Some(now);
-        Next::Part(multipart::part(&self.boundary, &document))
+        Next::Part(Part { boundary: self.boundary.clone(), draft, last: false })
     }
 
     fn end(&mut self, agent: &Agent, refusal: &Refusal) -> Next {
         self.ended = true;
-        let mut bytes = multipart::part(&self.boundary, &agent.writer().error(refusal));
-        bytes.extend_from_slice(format!("--{}--\r\n", self.boundary).as_bytes());
-        Next::Part(bytes)
+        let draft = agent.writer().error(refusal);
+        Next::Part(Part { boundary: self.boundary.clone(), draft, last: true })
     }
 }
 

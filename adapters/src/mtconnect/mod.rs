@@ -23,11 +23,13 @@ pub mod query;
 pub mod read;
 pub mod serve;
 mod stamp;
+mod streams;
 pub mod xml;
 
 pub use agent::{Agent, AgentOptions, Body, Response};
 pub use binding::{BadBinding, Binding};
 pub use client::Client;
+pub use document::Draft;
 pub use exchange::{Exchange, Heard, Mode};
 pub use serve::{ServeOptions, Served, serve, serve_stream};
 

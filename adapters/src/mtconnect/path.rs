@@ -1,8 +1,8 @@
 //! `path`: which data items a request is about, in the part of XPath that clients of agents use.
 //!
-//! Steps by `/` and `//`, names or `*`, tests of attributes with `and` and `or`, and several paths joined by `|`:
-//! `//Rotary[@name="C"]//DataItem[@type="WATTAGE" or @type="TEMPERATURE"]`. A component stands for all data items in it.
-//! Functions, positions, other axes and nested parentheses are not understood, and say so.
+//! Steps by `/` and `//`, names or `*`, tests of attributes (`@a`, `@a="x"`, `@a!="x"`) with `and`, `or`, `not()` and
+//! parentheses, and several paths joined by `|`: `//Rotary[@name="C"]//DataItem[@type="WATTAGE" or @type="TEMPERATURE"]`.
+//! A component stands for all data items in it. Other functions, positions and other axes are not understood, and say so.
 
 use std::fmt;
 
@@ -21,14 +21,23 @@ struct Step {
     anywhere: bool,
     /// None for any name.
     name: Option<String>,
-    /// All of these hold; of each, one.
-    tests: Vec<Vec<Vec<Test>>>,
+    /// All of these hold.
+    tests: Vec<Test>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Test {
-    attribute: String,
-    value: String,
+enum Test {
+    /// There is such an attribute.
+    Has(String),
+    /// It has that value.
+    Is(String, String),
+    /// There is one, of another value.
+    Differs(String, String),
+    Not(Box<Test>),
+    /// One of several holds; there are at least two.
+    Any(Vec<Test>),
+    /// Several hold; there are at least two.
+    All(Vec<Test>),
 }
 
 /// What is not understood in a path.
@@ -99,9 +108,30 @@ fn advance(nodes: &[Node<'_>], from: Option<&[bool]>, step: &Step) -> Vec<bool> 
 
 impl Step {
     fn fits(&self, element: &Element) -> bool {
-        let holds = |t: &Test| element.attribute(&t.attribute) == Some(&t.value);
         self.name.as_deref().is_none_or(|n| n == element.local())
-            && self.tests.iter().all(|test| test.iter().any(|all| all.iter().all(holds)))
+            && self.tests.iter().all(|test| test.holds(element))
+    }
+}
+
+impl Test {
+    fn holds(&self, element: &Element) -> bool {
+        match self {
+            Test::Has(name) => element.attribute(name).is_some(),
+            Test::Is(name, value) => element.attribute(name) == Some(value),
+            // XPath 1.0, 3.4: a comparison with what is not there is false, whichever way.
+            Test::Differs(name, value) => element.attribute(name).is_some_and(|v| v != value),
+            Test::Not(test) => !test.holds(element),
+            Test::Any(tests) => tests.iter().any(|t| t.holds(element)),
+            Test::All(tests) => tests.iter().all(|t| t.holds(element)),
+        }
+    }
+
+    /// One test of several, or itself when it is alone.
+    fn of(mut tests: Vec<Test>, several: fn(Vec<Test>) -> Test) -> Test {
+        match tests.len() {
+            1 => tests.remove(0),
+            _ => several(tests),
+        }
     }
 }
 
@@ -163,36 +193,52 @@ impl Parser<'_> {
         Ok(local.to_owned())
     }
 
-    fn either(&mut self) -> Result<Vec<Vec<Test>>, BadPath> {
+    fn either(&mut self) -> Result<Test, BadPath> {
         let mut either = vec![self.all()?];
-        while self.take("or ") {
+        while self.word("or") {
             either.push(self.all()?);
         }
-        Ok(either)
+        Ok(Test::of(either, Test::Any))
     }
 
-    fn all(&mut self) -> Result<Vec<Test>, BadPath> {
+    fn all(&mut self) -> Result<Test, BadPath> {
         let mut all = vec![self.test()?];
-        while self.take("and ") {
+        while self.word("and") {
             all.push(self.test()?);
         }
-        Ok(all)
+        Ok(Test::of(all, Test::All))
     }
 
+    /// A word that ends where it is written so: `or(` and `or @` alike.
+    fn word(&mut self, word: &str) -> bool {
+        let ends = |rest: &str| rest.starts_with(|c: char| c.is_whitespace() || "(@".contains(c));
+        self.rest.trim_start().strip_prefix(word).is_some_and(ends) && self.take(word)
+    }
+
+    /// How deep tests lie in tests is bounded with their number.
     fn test(&mut self) -> Result<Test, BadPath> {
         self.spend()?;
-        if !self.take("@") {
+        let not = self.word("not");
+        if self.take("(") {
+            let inner = self.either()?;
+            if !self.take(")") {
+                return Err(self.bad());
+            }
+            return Ok(if not { Test::Not(Box::new(inner)) } else { inner });
+        }
+        if not || !self.take("@") {
             return Err(self.bad());
         }
         let attribute = self.name()?;
-        if !self.take("=") {
-            return Err(self.bad());
+        let differs = self.take("!=");
+        if !differs && !self.take("=") {
+            return Ok(Test::Has(attribute));
         }
         let quote = self.rest.chars().next().filter(|c| "'\"".contains(*c)).ok_or_else(|| self.bad())?;
         let (value, rest) = self.rest[1..].split_once(quote).ok_or_else(|| self.bad())?;
-        let test = Test { attribute, value: value.to_owned() };
+        let value = value.to_owned();
         self.rest = rest;
-        Ok(test)
+        Ok(if differs { Test::Differs(attribute, value) } else { Test::Is(attribute, value) })
     }
 }
 
@@ -211,9 +257,7 @@ impl fmt::Display for Path {
                     step.name.as_deref().unwrap_or("*")
                 )?;
                 for test in &step.tests {
-                    let all =
-                        |all: &Vec<Test>| all.iter().map(Test::to_string).collect::<Vec<_>>().join(" and ");
-                    write!(f, "[{}]", test.iter().map(all).collect::<Vec<_>>().join(" or "))?;
+                    write!(f, "[{test}]")?;
                 }
             }
         }
@@ -223,7 +267,21 @@ impl fmt::Display for Path {
 
 impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quote = if self.value.contains('"') { '\'' } else { '"' };
-        write!(f, "@{}={quote}{}{quote}", self.attribute, self.value)
+        let quote = |value: &str| if value.contains('"') { '\'' } else { '"' };
+        let joined = |tests: &[Test], word: &str| {
+            let each = tests.iter().map(|t| match t {
+                Test::Any(_) | Test::All(_) => format!("({t})"),
+                _ => t.to_string(),
+            });
+            each.collect::<Vec<_>>().join(word)
+        };
+        match self {
+            Test::Has(name) => write!(f, "@{name}"),
+            Test::Is(name, value) => write!(f, "@{name}={q}{value}{q}", q = quote(value)),
+            Test::Differs(name, value) => write!(f, "@{name}!={q}{value}{q}", q = quote(value)),
+            Test::Not(test) => write!(f, "not({test})"),
+            Test::Any(tests) => f.write_str(&joined(tests, " or ")),
+            Test::All(tests) => f.write_str(&joined(tests, " and ")),
+        }
     }
 }

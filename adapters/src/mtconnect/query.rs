@@ -72,8 +72,6 @@ pub enum ErrorCode {
     NoDevice,
     /// A number lies outside of what the agent holds or grants.
     OutOfRange,
-    /// More is asked for than the agent gives at once: one stream too many.
-    TooMany,
     /// The agent does not do this.
     Unsupported,
 }
@@ -88,7 +86,6 @@ impl ErrorCode {
             ErrorCode::InvalidPath => "INVALID_PATH",
             ErrorCode::NoDevice => "NO_DEVICE",
             ErrorCode::OutOfRange => "OUT_OF_RANGE",
-            ErrorCode::TooMany => "TOO_MANY",
             ErrorCode::Unsupported => "UNSUPPORTED",
         }
     }
@@ -101,7 +98,6 @@ impl ErrorCode {
             | ErrorCode::InvalidUri
             | ErrorCode::NoDevice
             | ErrorCode::OutOfRange => 404,
-            ErrorCode::TooMany => 503,
             ErrorCode::Unsupported => 405,
         }
     }

@@ -117,10 +117,13 @@ pub fn document(bytes: &[u8]) -> Result<Document, BadDocument> {
         "MTConnectError" => {
             // Before version 1.1 there was one error, without the element around it.
             let errors = root.child("Errors").unwrap_or(&root);
-            let errors = errors.children.iter().filter(|e| e.local() == "Error");
-            let error =
-                |e: &Element| (e.attribute("errorCode").unwrap_or_default().to_owned(), e.text.clone());
-            Ok(Document::Error(errors.map(error).collect()))
+            // From version 2.6 on each kind of error is an element of its own, with its text in an element inside.
+            let error = |e: &Element| {
+                let code = e.attribute("errorCode")?.to_owned();
+                let text = e.child("ErrorMessage").map_or(&e.text, |m| &m.text);
+                Some((code, text.clone()))
+            };
+            Ok(Document::Error(errors.children.iter().filter_map(error).collect()))
         }
         _ => Err(BadDocument::Root(root.name.chars().take(80).collect())),
     }

@@ -1,10 +1,12 @@
 //! The shell of the agent: HTTP/1.1 around [`Agent`].
 //!
 //! Whatever a peer does costs a bounded amount: so many connections and streams, so many bytes of head, so long without
-//! a request, so long to take what was asked for. A stream makes its next part only when the connection has taken the
+//! a request, so long to take what was asked for. A long document is written beside everything else, and not many of one
+//! agent's at a time. A stream makes its next part only when the connection has taken the
 //! last one, so that a slow reader lags behind in the agent's buffer and never in memory of its own.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -22,13 +24,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::agent::{Agent, Body, Response};
 use super::feed::{Feed, Next};
-use super::query::{ErrorCode, Refusal};
+use super::streams::{Place, Streams};
 use crate::seats::{Seats, Used};
 use crate::{clock, limits};
 
@@ -39,6 +41,8 @@ pub struct ServeOptions {
     pub connections: usize,
     /// Streams at once, over all connections.
     pub streams: usize,
+    /// Streams at once to one address.
+    pub streams_per_peer: usize,
     /// How long a connection may take for the head of its next request.
     pub idle: Duration,
     /// How long a peer may leave what it asked for unread.
@@ -50,6 +54,7 @@ impl Default for ServeOptions {
         ServeOptions {
             connections: limits::MTCONNECT_CONNECTIONS,
             streams: limits::MTCONNECT_STREAMS,
+            streams_per_peer: limits::MTCONNECT_STREAMS_PER_PEER,
             idle: limits::MTCONNECT_IDLE,
             write: limits::MTCONNECT_WRITE,
         }
@@ -62,15 +67,18 @@ pub struct Served {
     agent: Arc<Mutex<Agent>>,
     /// Rings when something was observed.
     news: watch::Sender<u64>,
-    streams: Arc<Semaphore>,
+    streams: Arc<Mutex<Streams>>,
+    /// Long documents that may be written at the same time.
+    writing: Arc<Semaphore>,
 }
 
 impl Served {
     /// A handle on that agent, with as many streams as `options` grant.
     pub fn new(agent: Agent, options: &ServeOptions) -> Served {
         let news = watch::Sender::new(agent.next_sequence());
-        let streams = Arc::new(Semaphore::new(options.streams));
-        Served { agent: Arc::new(Mutex::new(agent)), news, streams }
+        let streams = Arc::new(Mutex::new(Streams::new(options.streams, options.streams_per_peer)));
+        let writing = Arc::new(Semaphore::new(limits::MTCONNECT_LONG_AT_ONCE));
+        Served { agent: Arc::new(Mutex::new(agent)), news, streams, writing }
     }
 
     /// Does something to the agent, after which its streams look for news.
@@ -79,6 +87,20 @@ impl Served {
         let done = f(&mut agent);
         self.news.send_replace(agent.next_sequence());
         done
+    }
+
+    /// Writes a document that has so many observations: a long one where it holds up nobody else.
+    async fn write<T, F>(&self, observations: usize, write: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        if observations <= limits::MTCONNECT_SHORT {
+            return Some(write());
+        }
+        let _turn = self.writing.acquire().await.ok()?;
+        // It fails only with the runtime.
+        tokio::task::spawn_blocking(write).await.ok()
     }
 
     fn lock(&self) -> MutexGuard<'_, Agent> {
@@ -115,10 +137,11 @@ pub async fn serve(
             // Ended connections are reaped, so that the set does not grow.
             Some(_) = tasks.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => seats.seat(|used| {
+                Ok((stream, peer)) => seats.seat(|used| {
                     // Without it a part may wait for the peer's delayed acknowledgement; a failure costs only that.
                     let _ = stream.set_nodelay(true);
-                    tasks.spawn(connection(stream, served.clone(), options, used))
+                    let whose = Connection { served: served.clone(), used, peer: Some(peer.ip()) };
+                    tasks.spawn(connection(stream, whose, options))
                 }),
                 Err(_) => sleep(limits::ACCEPT_PAUSE).await,
             },
@@ -132,20 +155,22 @@ pub async fn serve_stream<S>(stream: S, served: Served, options: ServeOptions)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    connection(stream, served, options, Arc::default()).await;
+    connection(stream, Connection { served, used: Arc::default(), peer: None }, options).await;
 }
 
 #[derive(Clone)]
 struct Connection {
     served: Served,
     used: Arc<Used>,
+    /// Who asks; none in memory.
+    peer: Option<IpAddr>,
 }
 
-async fn connection<S>(stream: S, served: Served, options: ServeOptions, used: Arc<Used>)
+async fn connection<S>(stream: S, whose: Connection, options: ServeOptions)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let router: Router = Router::new().fallback(answer).with_state(Connection { served, used });
+    let router: Router = Router::new().fallback(answer).with_state(whose);
     let stream = Patient { inner: stream, limit: options.write, stalled: None };
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -160,23 +185,16 @@ where
 async fn answer(State(c): State<Connection>, request: axum::extract::Request) -> axum::response::Response {
     c.used.mark();
     let (uri, method) = (request.uri(), request.method().as_str());
-    let permit = Arc::clone(&c.served.streams).try_acquire_owned();
-    let response = {
-        let agent = c.served.lock();
-        let response = agent.request(method, uri.path(), uri.query().unwrap_or(""));
-        if matches!(response.body, Body::Stream(_)) && permit.is_err() {
-            let message = "the agent serves as many streams as it can".to_owned();
-            agent.refusal(&Refusal { code: ErrorCode::TooMany, message })
-        } else {
-            response
-        }
-    };
+    let response = c.served.lock().request(method, uri.path(), uri.query().unwrap_or(""));
     let Response { status, content_type, body } = response;
-    let body = match (body, permit) {
-        (Body::Stream(feed), Ok(permit)) if method == "GET" => Answer::new(Stream::new(*feed, c, permit)),
-        (Body::Whole(document), _) => Answer::from(document),
+    let (status, body) = match body {
+        Body::Stream(feed) if method == "GET" => (status, Answer::new(Stream::new(*feed, c))),
         // The head of a stream is all that was asked for.
-        (Body::Stream(_), _) => Answer::empty(),
+        Body::Stream(_) => (status, Answer::empty()),
+        Body::Whole(draft) => match c.served.write(draft.observations(), || draft.write()).await {
+            Some(document) => (status, Answer::from(document)),
+            None => (500, Answer::empty()),
+        },
     };
     let mut reply = axum::response::Response::new(body);
     *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -199,13 +217,14 @@ struct Source {
     connection: Connection,
     news: watch::Receiver<u64>,
     began: Instant,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Stream {
-    fn new(feed: Feed, connection: Connection, permit: OwnedSemaphorePermit) -> Stream {
+    fn new(feed: Feed, connection: Connection) -> Stream {
         let news = connection.served.news.subscribe();
-        let source = Source { feed, connection, news, began: clock::now(), _permit: permit };
+        let place = Streams::place(&connection.served.streams, connection.peer);
+        let source = Source { feed, connection, news, began: clock::now(), place };
         Stream { part: Box::pin(source.next()) }
     }
 }
@@ -218,13 +237,17 @@ impl Source {
             let now = Time::ZERO.after(clock::now().duration_since(self.began));
             let next = self.feed.poll(now, &self.connection.served.lock());
             match next {
-                Next::Part(bytes) => {
+                Next::Part(part) => {
+                    let (served, much) = (&self.connection.served, part.observations());
+                    let written = served.write(much, move || part.write()).await?;
                     self.connection.used.mark();
-                    return Some((bytes.into(), self));
+                    self.place.mark();
+                    return Some((written.into(), self));
                 }
                 Next::Wait(until) => {
                     let due = tokio::time::sleep_until(self.began + Duration::from_nanos(until.ns));
                     tokio::select! {
+                        () = self.place.ended() => return None,
                         () = due => {}
                         changed = self.news.changed() => changed.ok()?,
                     }

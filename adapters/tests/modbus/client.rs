@@ -1,11 +1,15 @@
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aegis_adapters::modbus::{Client, ServeOptions, Units, serve_stream};
+use aegis_adapters::modbus::{
+    Binding, Client, Line, LineTiming, RegisterMap, ServeOptions, Units, serve_line, serve_stream,
+};
 use aegis_adapters::{ClientError, LinkError};
+use aegis_models::profile::DataType;
 use aegis_models::{Quality, Sample};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::support::{adu, binding, image, point, shared};
+use super::support::{adu, binding, ffu, image, point, shared};
 
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -52,6 +56,62 @@ async fn a_clean_link_shows_the_image_of_the_device_and_carries_writes() {
         assert!(matches!(refused, ClientError::Unwritable { .. }), "{refused}");
     }
     assert!(!client.is_closed());
+}
+
+/// Every function that reading and writing points does not need, which other devices may.
+async fn other_functions(client: &mut Client) {
+    let who = client.identify().await.unwrap();
+    assert_eq!(who[..2], [(0, "Aegis".to_owned()), (1, "ffu".to_owned())]);
+    assert_eq!(who.len(), 3);
+
+    client.write_coils(0, &[false]).await.unwrap();
+    assert_eq!(client.read_point(point("run_enable")).await.unwrap().value, 0.0);
+    client.write_coils(0, &[true]).await.unwrap();
+    let refused = client.write_coils(0, &[true; 9]).await.unwrap_err();
+    assert!(refused.to_string().contains("the write of 9 coils from 0 with exception 02"), "{refused}");
+
+    // 1,480 as a 32-bit float, high word first.
+    let words = [0x44B9, 0];
+    assert_eq!(client.write_and_read(100, &words, 100, 2).await.unwrap(), words);
+    assert_eq!(client.read_point(point("fan_speed_sp")).await.unwrap().value, 1_480.0);
+
+    // Half of a float cannot be set; a measurement cannot be written.
+    for (address, exception) in [(100, "exception 03"), (0, "exception 02")] {
+        let refused = client.mask_write(address, 0xFFFE, 1).await.unwrap_err();
+        assert!(refused.to_string().contains(exception), "{refused}");
+    }
+    assert!(!client.is_closed());
+}
+
+#[tokio::test]
+async fn what_points_do_not_need_is_there_for_other_devices() {
+    let (mut client, far) = client();
+    tokio::spawn(async move { serve_stream(far, &shared(), ServeOptions::default(), || {}).await });
+    other_functions(&mut client).await;
+
+    let (near, far) = duplex(4096);
+    let timing = LineTiming::wire(Duration::from_millis(2));
+    tokio::spawn(async move { serve_line(far, &[(1, shared())], timing, PATIENCE, || {}).await });
+    let line = Line::over(near, Duration::from_millis(2));
+    other_functions(&mut Client::attach_line(line, 1, binding(), PATIENCE)).await;
+}
+
+#[tokio::test]
+async fn a_mask_sets_bits_of_a_register() {
+    let mut profile = ffu();
+    let speed = usize::from(point("fan_speed_sp").0);
+    profile.points[speed].data = DataType::U16;
+    let binding = Arc::new(Binding::new(&profile).unwrap());
+    let map = Arc::new(Mutex::new(RegisterMap::new(Arc::clone(&binding))));
+    map.lock().unwrap().publish(&image());
+    let (near, far) = duplex(4096);
+    let served = Arc::clone(&map);
+    tokio::spawn(async move { serve_stream(far, &served, ServeOptions::default(), || {}).await });
+    let mut client = Client::attach(near, 1, binding, PATIENCE);
+    client.write_point(point("fan_speed_sp"), f64::from(0b101_0000_0000)).await.unwrap();
+    // AP 6.16: what the mask keeps, and what it sets where it does not.
+    client.mask_write(100, !0b111, 0b011).await.unwrap();
+    assert_eq!(client.read_point(point("fan_speed_sp")).await.unwrap().value, f64::from(0b101_0000_0011));
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+use aegis_adapters::mtconnect::xml::Element;
 use aegis_adapters::mtconnect::{Agent, Body};
 use aegis_models::{Quality, Time};
 
@@ -94,7 +95,22 @@ fn what_is_bad_or_has_no_word_is_unavailable_at_once_and_only_once() {
     let root = fetch(&agent, "/current");
     assert_eq!(told(&root, "spindle_temp"), "UNAVAILABLE");
     assert_eq!(observed(&root, "spindle_temp.cond")[0].name, "Unavailable");
-    assert_eq!(told(&root, "dev.avail"), "AVAILABLE");
+    assert_eq!(told(&root, "dev.avail"), "UNAVAILABLE", "a machine of which nothing is known is gone");
+    publish(&mut agent, MS(600), "spindle_temp", 31.0);
+    assert_eq!(told(&fetch(&agent, "/current"), "dev.avail"), "AVAILABLE");
+}
+
+#[test]
+fn the_state_as_of_the_first_observation_has_every_data_item() {
+    let agent = mill(2000, 1);
+    let items = observed_ids(&fetch(&agent, "/current"));
+    let first = fetch(&agent, "/current?at=1");
+    assert_eq!(observed_ids(&first), items);
+    assert_eq!(told(&first, "spindle_temp"), "UNAVAILABLE");
+}
+
+fn observed_ids(root: &Element) -> Vec<String> {
+    all(root).iter().filter_map(|e| e.attribute("dataItemId").map(str::to_owned)).collect()
 }
 
 #[test]
@@ -198,7 +214,8 @@ fn who_asks_for_another_device_or_wants_to_write_is_told_so() {
     }
     for method in ["PUT", "POST", "DELETE", "OPTIONS", ""] {
         let response = agent.request(method, "/probe", "");
-        let Body::Whole(text) = response.body else { panic!("{method} is a stream") };
+        let Body::Whole(draft) = response.body else { panic!("{method} is a stream") };
+        let text = draft.write();
         assert!(response.status == 405 && text.contains("errorCode=\"UNSUPPORTED\""), "{method}: {text}");
     }
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use aegis_adapters::LinkError;
+use aegis_adapters::mtconnect::read::{self, Document};
 use aegis_adapters::mtconnect::{Agent, AgentOptions, Exchange, Heard, Mode, multipart, xml};
 use aegis_models::{Quality, Time};
 
@@ -341,10 +342,23 @@ fn a_stream_is_heard_part_by_part_and_its_silence_is_bounded() {
         assert_eq!(drain(&mut x).iter().map(values).collect::<Vec<_>>(), [image(second)]);
         assert_eq!(x.poll_timeout(), now.after(Duration::from_secs(6)));
     }
-    // The agent ends it: it is asked for again from where it was.
+    // The agent ends it: it is asked for again from where it was, but not without end.
     let now = Time::from_secs(10);
     x.end(now).unwrap();
+    assert_eq!(x.request(now), None);
+    let now = now.after(Duration::from_millis(100));
     assert!(x.request(now).unwrap().contains(&format!("from={}", agent.next_sequence())));
+}
+
+#[test]
+fn errors_of_any_version_are_understood() {
+    let old = "<Error errorCode='OUT_OF_RANGE'>gone</Error>";
+    let new = "<OutOfRange errorCode='OUT_OF_RANGE'><URI>/sample</URI><ErrorMessage>gone</ErrorMessage></OutOfRange>";
+    for errors in [old.to_owned(), format!("<Errors>{old}</Errors>"), format!("<Errors>{new}</Errors>")] {
+        let text = format!("<MTConnectError><Header instanceId='1'/>{errors}</MTConnectError>");
+        let read = read::document(text.as_bytes()).unwrap();
+        assert_eq!(read, Document::Error(vec![("OUT_OF_RANGE".to_owned(), "gone".to_owned())]), "{text}");
+    }
 }
 
 #[test]

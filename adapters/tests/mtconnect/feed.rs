@@ -21,12 +21,18 @@ fn feed(agent: &Agent, query: &str) -> Feed {
 
 /// The document of the part that comes next.
 fn part(feed: &mut Feed, now: Time, agent: &Agent) -> Element {
-    let Next::Part(bytes) = feed.poll(now, agent) else { panic!("no part at {now}") };
+    let Next::Part(part) = feed.poll(now, agent) else { panic!("no part at {now}") };
+    let bytes = part.write();
     let boundary = multipart::boundary(&feed.content_type()).unwrap().unwrap();
     let (mut parts, mut whole) = (Parts::new(&boundary), Vec::new());
     parts.push(&bytes, &mut whole).unwrap();
     assert!(parts.rests() && whole.len() == 1);
     xml::read(&whole[0]).unwrap()
+}
+
+fn waits(next: Next) -> Time {
+    let Next::Wait(until) = next else { panic!("{next:?}") };
+    until
 }
 
 fn numbers(root: &Element) -> Vec<u64> {
@@ -47,7 +53,7 @@ fn parts_follow_each_other_without_a_gap_and_not_faster_than_the_interval() {
         heard.extend(numbers(&root));
         assert_eq!(header(&root, "nextSequence"), heard.last().unwrap() + 1);
         let due = now.after(Duration::from_millis(100));
-        assert_eq!(feed.poll(now, &agent), Next::Wait(due));
+        assert_eq!(waits(feed.poll(now, &agent)), due);
         now = due;
         agent.publish(&frame(Time::from_secs(3 + heard.len() as u64), &image(3)));
     }
@@ -59,13 +65,14 @@ fn silence_is_broken_by_a_heartbeat_and_ended_by_news() {
     let mut agent = mill(2000, 1);
     let mut feed = feed(&agent, &format!("from={}&interval=0&heartbeat=1000", agent.next_sequence()));
     assert!(numbers(&part(&mut feed, MS(0), &agent)).is_empty(), "the first part comes at once");
-    assert_eq!(feed.poll(MS(1), &agent), Next::Wait(MS(1000)));
-    assert_eq!(feed.poll(MS(999), &agent), Next::Wait(MS(1000)));
+    assert_eq!(waits(feed.poll(MS(1), &agent)), MS(10), "as soon as possible is not at once");
+    assert_eq!(waits(feed.poll(MS(10), &agent)), MS(1000));
+    assert_eq!(waits(feed.poll(MS(999), &agent)), MS(1000));
     assert!(numbers(&part(&mut feed, MS(1000), &agent)).is_empty());
-    assert_eq!(feed.poll(MS(1500), &agent), Next::Wait(MS(2000)));
+    assert_eq!(waits(feed.poll(MS(1500), &agent)), MS(2000));
     agent.publish(&frame(Time::from_secs(1), &image(1)));
     assert_eq!(numbers(&part(&mut feed, MS(1500), &agent)).len(), 13);
-    assert_eq!(feed.poll(MS(1501), &agent), Next::Wait(MS(2500)));
+    assert_eq!(waits(feed.poll(MS(1510), &agent)), MS(2500));
 }
 
 #[test]
@@ -78,7 +85,7 @@ fn what_the_path_leaves_out_is_passed_over() {
     let mut feed = feed(&agent, &query);
     part(&mut feed, MS(0), &agent);
     agent.publish(&frame(Time::from_secs(1), &image(1)));
-    let root = part(&mut feed, MS(1), &agent);
+    let root = part(&mut feed, MS(10), &agent);
     assert_eq!(numbers(&root).len(), 2);
     assert_eq!(header(&root, "nextSequence"), agent.next_sequence());
 }
@@ -89,10 +96,10 @@ fn a_stream_that_lags_behind_the_buffer_is_told_so_and_ends() {
     let mut feed = feed(&agent, &format!("from={}&interval=0", agent.next_sequence()));
     part(&mut feed, MS(0), &agent);
     (1..10).for_each(|s| agent.publish(&frame(Time::from_secs(s), &image(s))));
-    let Next::Part(bytes) = feed.poll(MS(1), &agent) else { panic!("no part") };
-    let text = String::from_utf8(bytes).unwrap();
+    let Next::Part(part) = feed.poll(MS(10), &agent) else { panic!("no part") };
+    let text = String::from_utf8(part.write()).unwrap();
     assert!(text.contains("errorCode=\"OUT_OF_RANGE\"") && text.ends_with("--\r\n"), "{text}");
-    assert_eq!(feed.poll(MS(2), &agent), Next::End);
+    assert!(matches!(feed.poll(MS(20), &agent), Next::End));
 }
 
 #[test]
@@ -103,7 +110,7 @@ fn the_state_can_be_streamed_too() {
     };
     let state = |root: &Element| root.children[1].clone();
     assert_eq!(state(&part(&mut feed, MS(0), &agent)), state(&fetch(&agent, "/current")));
-    assert_eq!(feed.poll(MS(1), &agent), Next::Wait(MS(500)));
+    assert_eq!(waits(feed.poll(MS(1), &agent)), MS(500));
     agent.publish(&frame(Time::from_secs(1), &image(1)));
     assert_eq!(state(&part(&mut feed, MS(500), &agent)), state(&fetch(&agent, "/current")));
     // Also of no interval at all something remains.
@@ -111,5 +118,5 @@ fn the_state_can_be_streamed_too() {
         panic!("no stream")
     };
     part(&mut feed, MS(0), &agent);
-    assert_eq!(feed.poll(MS(0), &agent), Next::Wait(MS(1)));
+    assert_eq!(waits(feed.poll(MS(0), &agent)), MS(10));
 }

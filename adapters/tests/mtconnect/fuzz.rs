@@ -26,7 +26,7 @@ fn documents() -> impl Strategy<Value = Vec<u8>> {
     let agent = mill(200, 3);
     let targets = ["/probe", "/current", "/sample", "/assets", "/sample"];
     let whole = targets.map(|t| match agent.request("GET", t, "").body {
-        aegis_adapters::mtconnect::Body::Whole(text) => text.into_bytes(),
+        aegis_adapters::mtconnect::Body::Whole(draft) => draft.write().into_bytes(),
         aegis_adapters::mtconnect::Body::Stream(_) => unreachable!("{t} asks for no stream"),
     });
     let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);

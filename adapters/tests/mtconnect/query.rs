@@ -104,6 +104,16 @@ fn a_path_names_data_items_or_components_with_all_that_is_in_them() {
         chosen("//Rotary[@name='C']//DataItem[@type='WATTAGE']|//Path//DataItem[@type='EXECUTION']"),
         ["spindle_power", "spindle_power.cond", "state"]
     );
+    let conditions = ["coolant_flow.cond", "coolant_temp.cond"];
+    for path in [
+        "//Coolant//DataItem[@category!='SAMPLE']",
+        "//Coolant//DataItem[not(@category='SAMPLE')]",
+        "//Coolant//DataItem[@id and not(@category = 'SAMPLE' or @category='EVENT')]",
+        "//Coolant//DataItem[(@type='FLOW' or @type='TEMPERATURE') and @category='CONDITION']",
+    ] {
+        assert_eq!(chosen(path), conditions, "{path}");
+    }
+    assert_eq!(chosen("//Coolant//DataItem[@nothing or not(@nothing!='x')]"), coolant);
     for nothing in ["//Linear", "//Rotary[@name='X']", "/Device", "//Systems/Coolant", "//Device/DataItem"] {
         let (status, root) = get(&mill(100, 1), &format!("/current?path={nothing}"));
         let error = root.child("Errors").unwrap().child("Error").unwrap();

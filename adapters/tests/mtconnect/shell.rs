@@ -160,40 +160,85 @@ async fn a_reader_of_a_stream_that_stops_reading_is_cut_and_the_others_hear_on()
         outcome = timeout(Duration::from_secs(60), cut) => outcome.expect("the slow reader is cut"),
         () = on => {}
     }
-    hears(&mut client, &served, second + 1).await;
+    // The second that was under way may come before the last one.
+    served.publish(&frame(Time::from_secs(second + 1), &image(second + 1)));
+    let last =
+        async { while client.heard().await.expect("a moment").samples[1].value != image(second + 1)[1] {} };
+    timeout(SOON, last).await.expect("in time");
+}
+
+/// A stream over a connection of its own, which is open.
+async fn stream(address: SocketAddr, target: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 15];
+    timeout(SOON, stream.read_exact(&mut head)).await.unwrap().unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    stream
 }
 
 #[tokio::test]
-async fn one_stream_too_many_is_refused_and_documents_are_not() {
-    let (address, _served, _stop) = agent(ServeOptions { streams: 2, ..ServeOptions::default() }, 2000).await;
-    let mut streams = Vec::new();
-    for _ in 0..2 {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET /sample?interval=10 HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        let mut head = [0; 15];
-        timeout(SOON, stream.read_exact(&mut head)).await.unwrap().unwrap();
-        assert_eq!(&head, b"HTTP/1.1 200 OK");
-        streams.push(stream);
+async fn streams_that_are_left_idle_lock_nobody_out() {
+    let options = ServeOptions { streams: 4, streams_per_peer: 4, ..ServeOptions::default() };
+    let (address, served, _stop) = agent(options, 2000).await;
+    let mut client = client(address).await;
+    timeout(SOON, client.heard()).await.unwrap().unwrap();
+    let mut idle = Vec::new();
+    for second in 1..=12 {
+        idle.push(stream(address, "/sample?interval=10&heartbeat=600000").await);
+        hears(&mut client, &served, second).await;
     }
-    let third = b"GET /sample?interval=10 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let refused = raw(address, third).await;
-    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("TOO_MANY"), "{refused}");
+    assert!(ends(&mut idle[0]).await, "the one least in use is ended");
     let current = raw(address, b"GET /current HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     assert!(current.starts_with("HTTP/1.1 200"), "{current}");
-    // A stream that ends makes room.
-    streams.clear();
-    let began = tokio::time::Instant::now();
-    let reply = loop {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(third).await.unwrap();
-        let mut head = [0; 12];
-        timeout(SOON, stream.read_exact(&mut head)).await.unwrap().unwrap();
-        if head.ends_with(b"200") || began.elapsed() > SOON {
-            break head;
+}
+
+#[tokio::test]
+async fn a_long_document_is_cut_and_a_stream_of_many_is_written_in_pieces() {
+    let (address, served, _stop) = agent(ServeOptions::default(), 20_000).await;
+    (1..1_500).for_each(|s| served.publish(&frame(Time::from_secs(s), &image(s))));
+    let request = b"GET /sample?count=20000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let all = raw(address, request).await;
+    assert_eq!(all.matches(" sequence=").count(), aegis_adapters::limits::MTCONNECT_COUNT);
+    let next = served.with(|a| a.next_sequence());
+    assert!(!all.contains(&format!("nextSequence=\"{next}\"")), "the header says where to go on");
+    // Several at once take turns, and all are answered.
+    let asked = (0..8).map(|_| tokio::spawn(raw(address, request))).collect::<Vec<_>>();
+    for reply in asked {
+        assert_eq!(reply.await.unwrap().len(), all.len());
+    }
+}
+
+/// The only thread that may write long documents is held: they wait, and everybody else goes on.
+#[test]
+fn a_long_document_is_written_beside_everything_else() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let (address, served, _stop) = agent(ServeOptions::default(), 20_000).await;
+        (1..100).for_each(|s| served.publish(&frame(Time::from_secs(s), &image(s))));
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let holder = tokio::task::spawn_blocking(move || held.recv());
+        let request = |n| format!("GET /sample?count={n} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let ask = |n| tokio::spawn(async move { raw(address, request(n).as_bytes()).await });
+        let long = [ask(1_000), ask(1_000)];
+        let mut client = client(address).await;
+        timeout(SOON, client.heard()).await.unwrap().unwrap();
+        for second in 100..110 {
+            assert!(ask(100).await.unwrap().contains("<MTConnectStreams"));
+            hears(&mut client, &served, second).await;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    };
-    assert_eq!(&reply, b"HTTP/1.1 200");
+        assert!(long.iter().all(|l| !l.is_finished()));
+        release.send(()).expect("it waits");
+        for reply in long {
+            assert!(reply.await.unwrap().matches(" sequence=").count() == 1_000);
+        }
+        holder.await.unwrap().expect("it was released");
+    });
 }
 
 #[tokio::test]

@@ -80,9 +80,9 @@ pub fn served(agent: Agent) -> Served {
 pub fn get(agent: &Agent, target: &str) -> (u16, Element) {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let Response { status, content_type, body } = agent.request("GET", path, query);
-    let Body::Whole(text) = body else { panic!("{target} is a stream") };
+    let Body::Whole(draft) = body else { panic!("{target} is a stream") };
     assert_eq!(content_type, "application/xml");
-    (status, xml::read(text.as_bytes()).unwrap())
+    (status, xml::read(draft.write().as_bytes()).unwrap())
 }
 
 /// The document that answers a GET, which succeeds.

@@ -129,8 +129,9 @@ impl Door {
             Protocol::Mtconnect => {
                 let binding = Arc::new(mtconnect::Binding::new(profile).map_err(no)?);
                 let began = setting.began_unix_ns;
-                // Another life of the agent, another number: whoever resumes sees that its sequences are void.
-                let agent = Agent::new(binding, AgentOptions::new(&entry.name, began / 1_000_000_000, began));
+                // Another life of the agent, another number: whoever resumes sees that its sequences are void. In
+                // microseconds, which also those clients hold exactly that know 53 bits of a number.
+                let agent = Agent::new(binding, AgentOptions::new(&entry.name, began / 1_000, began));
                 let options = mtconnect::ServeOptions::default();
                 let served = mtconnect::Served::new(agent, &options);
                 Ok(Door { served: Box::new(served.clone()), server: Server::Mtconnect(served, options) })

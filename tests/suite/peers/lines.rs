@@ -25,13 +25,15 @@ fn the_printed_one_liner_of_each_protocol_reads_a_value() {
         .collect();
     let path = std::env::var("PATH").unwrap_or_default();
     let bin = python().parent().expect("a folder").to_owned();
-    for (protocol, says) in [
-        ("modbus-tcp", "registers=["),
-        ("opcua", "."),
-        ("mtconnect", "<MTConnectStreams"),
-        ("hsms", "<U2 "),
-        ("bacnet", "."),
-    ] {
+    let value = |told: &str| told.trim().parse().is_ok_and(f64::is_finite);
+    let reads: [(&str, &dyn Fn(&str) -> bool); 5] = [
+        ("modbus-tcp", &|told| told.contains("registers=[")),
+        ("opcua", &value),
+        ("mtconnect", &|told| told.contains("<MTConnectStreams")),
+        ("hsms", &|told| told.contains("<U2 ")),
+        ("bacnet", &value),
+    ];
+    for (protocol, read) in reads {
         let row = table.iter().find(|row| row.get(1).is_some_and(|p| p == protocol) && row.len() == 4);
         let client = &row.unwrap_or_else(|| panic!("no machine is served over {protocol}"))[3];
         let output = Command::new("timeout")
@@ -42,7 +44,7 @@ fn the_printed_one_liner_of_each_protocol_reads_a_value() {
             .expect("a shell");
         let told = String::from_utf8_lossy(&output.stdout);
         assert!(
-            output.status.success() && told.contains(says),
+            output.status.success() && read(&told),
             "{}\n{told}\n{}",
             client,
             String::from_utf8_lossy(&output.stderr)

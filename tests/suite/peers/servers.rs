@@ -18,8 +18,9 @@ use aegis_sentinel::{Input, Stop};
 use aegis_sim::{FaultPlan, Layer, STEP, Twin, TwinOptions};
 use serde_json::{Value, json};
 
+use super::clients::{serial_line, serve_shared_lines};
 use super::script;
-use crate::support::{Log, Running, Served, bin_path, sentinel_hash};
+use crate::support::{Log, Running, Served, aegis, bin_path, sentinel_hash, stdout_of};
 
 /// Fab seconds in a second.
 const PACE: f64 = 20.0;
@@ -315,4 +316,25 @@ fn a_fan_filter_unit_on_a_serial_line_served_by_pymodbus_is_watched_and_written(
         by: "",
     }
     .prove();
+}
+
+#[test]
+fn fan_filter_units_that_share_a_line_are_watched_by_one_sentinel() {
+    let (_line, [far, near]) = serial_line();
+    let dir = tempfile::tempdir().expect("a folder");
+    // Two units have their rounds in a tenth of a second over a line that keeps its silences.
+    let pace = "10";
+    let (served, [site, port]) = serve_shared_lines(dir.path(), &far, pace);
+    let fab = ["fab", "--site", &site, "--port", &port, "--pace", pace, "--sentinel-config"];
+    let told = stdout_of(&aegis(&fab));
+    let config = told.replace(&far, &near).replace("aegis-state", "state");
+    std::fs::write(dir.path().join("sentinel.toml"), config).expect("written");
+    let mut command = Command::new(bin_path("aegis-sentinel"));
+    command.arg("--config").arg(dir.path().join("sentinel.toml")).args(["--quiet", "--until-stdin-closes"]);
+    let (log, _sentinel) = (Log::of(dir.path()), Running::start(&mut command));
+    for m in &served.site.machines {
+        let learned = |b: &Body| matches!(b, Body::Watching { machine, .. } if *machine == m.name);
+        log.wait(&format!("a baseline of {}", m.name), learned);
+    }
+    assert!(!log.has(|b| matches!(b, Body::Link { up: false, .. })), "{}", log.words());
 }

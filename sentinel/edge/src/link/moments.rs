@@ -33,7 +33,7 @@ impl Moments {
         Moments { clock, ahead: None, began: Time::ZERO, newest: 0, last: Time::ZERO }
     }
 
-    /// The newest of its moments that has come, just now. One that has come before tells nothing.
+    /// The newest of its moments that is known, just now. One that was known before tells nothing.
     pub fn came(&mut self, unix_ns: u64) {
         if unix_ns == self.newest && self.ahead.is_some() {
             return;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_adapters::mtconnect::{BadBinding, Binding, Client, Mode};
+use aegis_adapters::mtconnect::{BadBinding, Binding, Client, Exchange, Mode};
 use aegis_adapters::{ClientError, LinkError, mtconnect};
 use aegis_models::{PointIx, Profile, Time};
-use tokio::time::timeout;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::moments::Moments;
 use super::{Dial, Heard, Talk, Wires};
@@ -21,45 +21,53 @@ pub fn unfit(profile: &Profile) -> Option<String> {
     Binding::new(profile).err().map(|e| e.to_string())
 }
 
-/// A machine behind an agent.
-pub struct Agent<W> {
-    equipment: Equipment,
-    binding: Arc<Binding>,
-    wires: W,
-    clock: Clock,
+/// A machine behind an agent. What was heard over one connection is gone on from over the next.
+pub struct Agent {
+    listener: Arc<Mutex<Listener>>,
 }
 
-impl<W> Agent<W> {
+impl Agent {
     /// The machine, its agent not yet asked.
-    pub fn new(equipment: Equipment, wires: W, clock: Clock) -> Result<Agent<W>, BadBinding> {
+    pub fn new<W: Wires>(equipment: Equipment, wires: W, clock: Clock) -> Result<Agent, BadBinding> {
         let binding = Arc::new(Binding::new(&equipment.profile)?);
-        Ok(Agent { equipment, binding, wires, clock })
-    }
-}
-
-impl<W: Wires> Dial for Agent<W> {
-    type Talk = Listener;
-
-    async fn dial(&mut self) -> Result<Listener, LinkError> {
-        let limit = self.equipment.timeout;
-        let connected = timeout(limit, self.wires.connect(&self.equipment.address)).await;
-        let stream = connected.map_err(|_| LinkError::Timeout(limit))??;
-        let periods = self.equipment.profile.points.iter().map(|p| p.period.0);
-        let fastest = periods.min().unwrap_or(FASTEST).div_f64(self.clock.rate()).max(FASTEST);
-        let binding = Arc::clone(&self.binding);
-        let client = Client::attach(stream, &self.equipment.device, binding, limit)
-            .with_mode(Mode::Poll { interval: fastest });
-        Ok(Listener {
+        let periods = equipment.profile.points.iter().map(|p| p.period.0);
+        let fastest = periods.min().unwrap_or(FASTEST).div_f64(clock.rate());
+        // A stream has a part for each change; where changes come faster than anybody should be asked, they are polled.
+        let mode = if fastest < FASTEST {
+            Mode::Poll { interval: FASTEST }
+        } else {
+            Mode::Stream { interval: Duration::ZERO, heartbeat: fastest }
+        };
+        let exchange = Exchange::new(&equipment.device, binding, mode, equipment.timeout);
+        let address = equipment.address.clone();
+        let open = move || {
+            let (wires, address) = (wires.clone(), address.clone());
+            async move { wires.connect(&address).await }
+        };
+        let client = Client::dialled(open, &equipment.address, exchange);
+        let listener = Listener {
             client,
-            moments: Moments::new(self.clock),
+            moments: Moments::new(clock),
             told: None,
             last: Time::ZERO,
             note: String::new(),
-        })
+        };
+        Ok(Agent { listener: Arc::new(Mutex::new(listener)) })
     }
 }
 
-/// One connection to the agent.
+impl Dial for Agent {
+    type Talk = OwnedMutexGuard<Listener>;
+
+    async fn dial(&mut self) -> Result<OwnedMutexGuard<Listener>, LinkError> {
+        // The last connection's guard is gone with it.
+        let mut listener = Arc::clone(&self.listener).lock_owned().await;
+        listener.client.reconnect().await?;
+        Ok(listener)
+    }
+}
+
+/// What is heard of the agent.
 pub struct Listener {
     client: Client,
     /// What came while it was waited for.
@@ -69,7 +77,7 @@ pub struct Listener {
     note: String,
 }
 
-impl Talk for Listener {
+impl Talk for OwnedMutexGuard<Listener> {
     async fn due(&mut self) {
         if self.told.is_none() {
             self.told = Some(self.client.heard().await);
@@ -82,7 +90,7 @@ impl Talk for Listener {
         if let Some(note) = told.note {
             self.note = note;
         }
-        self.moments.came(told.unix_ns);
+        self.moments.came(told.told_ns);
         self.last = self.moments.of(told.unix_ns);
         Ok(Heard { time: self.last, samples: told.samples, records: Vec::new(), note: self.note.clone() })
     }
@@ -91,3 +99,6 @@ impl Talk for Listener {
         Err(ClientError::Unwritable { point, problem: "MTConnect only reads" })
     }
 }
+
+#[cfg(test)]
+mod tests;
