@@ -175,7 +175,7 @@ impl Client {
     }
 
     /// Who the device says it is (function 43/14): the basic objects, by their numbers.
-    pub async fn identify(&mut self) -> Result<Vec<(u8, String)>, ClientError> {
+    pub async fn identify(&mut self) -> Result<identity::Objects, ClientError> {
         let (mut objects, mut next) = (Vec::new(), 0);
         // A device that always has more to tell is not asked for ever.
         for _ in 0..IDENTITY_REPLIES {
@@ -194,7 +194,7 @@ impl Client {
                 _ => None,
             };
             let Some((read, more)) = told else { return Err(self.mismatch(&reply).into()) };
-            objects.extend::<Vec<_>>(read);
+            objects.extend::<identity::Objects>(read);
             match more {
                 Some(more) if more > next => next = more,
                 _ => break,

@@ -21,7 +21,7 @@ const LAST_REGULAR: u8 = 6;
 /// The objects that a device tells of itself, by their numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    objects: Vec<(u8, String)>,
+    objects: Objects,
 }
 
 impl Identity {
@@ -66,8 +66,11 @@ impl Identity {
     }
 }
 
+/// What a device says of itself, by the numbers of the objects.
+pub type Objects = Vec<(u8, String)>;
+
 /// The objects of a reply, without its function code, and the object from which on more follow.
-pub(super) fn read(body: &[u8]) -> Option<(Vec<(u8, String)>, Option<u8>)> {
+pub(super) fn read(body: &[u8]) -> Option<(Objects, Option<u8>)> {
     let [MEI, _code, _conformity, more, next, count, list @ ..] = body else { return None };
     let (mut objects, mut rest) = (Vec::new(), list);
     for _ in 0..*count {

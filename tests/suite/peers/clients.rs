@@ -85,6 +85,7 @@ pub(super) fn serve_shared_lines(dir: &Path, serial: &str, pace: &str) -> (Serve
     (Served::start(&["--site", &path, "--port", &port, "--pace", pace]), [path, port])
 }
 
+/// Their site.
 fn shared_lines(port: &str) -> String {
     let mut site =
         "name = \"lines\"\n[[bay]]\nid = \"bay-1\"\niso_class = 5\nvolume_m3_per_ffu = 3.4\n".to_owned();

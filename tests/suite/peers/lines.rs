@@ -6,6 +6,14 @@ use std::time::Duration;
 use super::python;
 use crate::support::{Running, aegis_path, root};
 
+/// Whether a client has told a value.
+type Reads = fn(&str) -> bool;
+
+/// A number and nothing else.
+fn value(told: &str) -> bool {
+    told.trim().parse().is_ok_and(f64::is_finite)
+}
+
 #[test]
 fn the_printed_one_liner_of_each_protocol_reads_a_value() {
     let mut serve = Command::new(aegis_path());
@@ -25,13 +33,12 @@ fn the_printed_one_liner_of_each_protocol_reads_a_value() {
         .collect();
     let path = std::env::var("PATH").unwrap_or_default();
     let bin = python().parent().expect("a folder").to_owned();
-    let value = |told: &str| told.trim().parse().is_ok_and(f64::is_finite);
-    let reads: [(&str, &dyn Fn(&str) -> bool); 5] = [
-        ("modbus-tcp", &|told| told.contains("registers=[")),
-        ("opcua", &value),
-        ("mtconnect", &|told| told.contains("<MTConnectStreams")),
-        ("hsms", &|told| told.contains("<U2 ")),
-        ("bacnet", &value),
+    let reads: [(&str, Reads); 5] = [
+        ("modbus-tcp", |told| told.contains("registers=[")),
+        ("opcua", value),
+        ("mtconnect", |told| told.contains("<MTConnectStreams")),
+        ("hsms", |told| told.contains("<U2 ")),
+        ("bacnet", value),
     ];
     for (protocol, read) in reads {
         let row = table.iter().find(|row| row.get(1).is_some_and(|p| p == protocol) && row.len() == 4);
