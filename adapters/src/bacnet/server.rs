@@ -23,6 +23,9 @@ use super::service::{self, Announcement, PropertyRef, Refusal, Request, Write};
 use super::transaction::{Patience, Transactions};
 use crate::limits;
 
+/// Each subscription has one confirmed notification under way at most, with an invoke id of its own.
+const _: () = assert!(limits::BACNET_SUBSCRIPTIONS <= 256);
+
 /// A device and the subscriptions to it.
 ///
 /// After every call, take what [`Session::poll_transmit`] gives until it gives nothing. Each datagram in makes at most

@@ -32,6 +32,10 @@ pub struct Client {
     began: Instant,
     closed: bool,
     records: Vec<Record>,
+    /// The group that is being read, and until when.
+    reading: Option<(usize, Instant)>,
+    /// What came of it while something else was waited for.
+    read: Option<Vec<Sample>>,
 }
 
 impl Client {
@@ -49,11 +53,13 @@ impl Client {
         let host = Host::new(options, unix_ms, binding);
         let (from, to) = split(Box::pin(stream) as Pin<Box<dyn Stream>>);
         let (out, began) = (VecDeque::new(), clock::now());
-        let mut client = Client { host, from, to, out, began, closed: false, records: Vec::new() };
+        let (records, reading, read) = (Vec::new(), None, None);
+        let mut client = Client { host, from, to, out, began, closed: false, records, reading, read };
         let now = client.now();
         client.host.connected(now);
         let asks = client.host.setup_asks();
-        match client.until(asks, |heard| matches!(heard, Heard::Up)).await {
+        let deadline = client.deadline(asks);
+        match client.until(deadline, |heard| matches!(heard, Heard::Up)).await {
             Ok(_) => Ok(client),
             Err(e) => {
                 client.leave().await;
@@ -72,14 +78,27 @@ impl Client {
         self.host.note(self.now())
     }
 
-    /// Reads the points of [`Binding::groups`]`[group]`, in the profile's order.
+    /// Reads the points of [`Binding::groups`]`[group]`, in the profile's order. May be given up: the next call for the
+    /// same group goes on with it, and a write in between is not held back by it.
     pub async fn read_group(&mut self, group: usize) -> Result<Vec<Sample>, ClientError> {
-        let now = self.now();
-        self.host.read(now, group);
-        match self.until(1, |heard| matches!(heard, Heard::Samples(_))).await? {
-            Heard::Samples(samples) => Ok(samples),
-            _ => Err(LinkError::Closed.into()),
-        }
+        let deadline = match self.reading {
+            Some((under_way, deadline)) if under_way == group => deadline,
+            _ => {
+                let (now, deadline) = (self.now(), self.deadline(1));
+                self.host.read(now, group);
+                (self.reading, self.read) = (Some((group, deadline)), None);
+                deadline
+            }
+        };
+        let samples = match self.read.take() {
+            Some(samples) => samples,
+            None => match self.until(deadline, |heard| matches!(heard, Heard::Samples(_))).await? {
+                Heard::Samples(samples) => samples,
+                _ => return Err(LinkError::Closed.into()),
+            },
+        };
+        self.reading = None;
+        Ok(samples)
     }
 
     /// Writes one point [the point's unit] and waits until the equipment confirms, or says that it will do it.
@@ -90,7 +109,8 @@ impl Client {
             return Err(ClientError::Unwritable { point, problem });
         }
         let asks = self.binding().commands().len() as u32 + 1;
-        match self.until(asks, |heard| matches!(heard, Heard::Written(_))).await? {
+        let deadline = self.deadline(asks);
+        match self.until(deadline, |heard| matches!(heard, Heard::Written(_))).await? {
             Heard::Written(Some(Refusal { what, answer })) => Err(ClientError::Refused { what, answer }),
             _ => Ok(()),
         }
@@ -135,12 +155,19 @@ impl Client {
         Time::ZERO.after(self.began.elapsed())
     }
 
-    /// Goes on until that is heard, for as long as so many transactions may take one after another.
-    async fn until(&mut self, asks: u32, wanted: impl Fn(&Heard) -> bool) -> Result<Heard, LinkError> {
+    /// Until when so many transactions, one after another, may take at most. The host's own timers end every ask; this is
+    /// for whatever they do not see.
+    fn deadline(&self, asks: u32) -> Instant {
         let timers = self.host.options().timers;
-        // The host's own timers end every ask; this one is for whatever they do not see.
-        let limit = timers.t3 * (asks + 1) + timers.t6 + timers.t7;
-        let deadline = clock::now() + limit;
+        clock::now() + timers.t3 * (asks + 1) + timers.t6 + timers.t7
+    }
+
+    /// Goes on until that is heard.
+    async fn until(
+        &mut self,
+        deadline: Instant,
+        wanted: impl Fn(&Heard) -> bool,
+    ) -> Result<Heard, LinkError> {
         loop {
             while let Some(heard) = self.host.heard() {
                 if wanted(&heard) {
@@ -150,7 +177,10 @@ impl Client {
             }
             match timeout_at(deadline, self.turn()).await {
                 Ok(turned) => turned?,
-                Err(_) => return Err(self.fail(LinkError::Timeout(limit))),
+                Err(_) => {
+                    let t3 = self.host.options().timers.t3;
+                    return Err(self.fail(LinkError::Timeout(t3)));
+                }
             }
         }
     }
@@ -168,8 +198,9 @@ impl Client {
                 let e = io::Error::new(io::ErrorKind::ConnectionAborted, why.to_string());
                 return Err(self.fail(e.into()));
             }
+            Heard::Samples(samples) => self.read = Some(samples),
             // An answer that nobody waits for any more.
-            Heard::Samples(_) | Heard::Written(_) | Heard::Up => {}
+            Heard::Written(_) | Heard::Up => {}
         }
         Ok(())
     }

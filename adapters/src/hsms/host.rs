@@ -207,7 +207,12 @@ impl Host {
     }
 
     /// Asks for [`Binding::groups`]`[group]`: status variables by S1F3, constants by S2F13. [`Heard::Samples`] ends it.
+    /// What was asked before and not answered yet is not waited for any more.
     pub fn read(&mut self, now: Time, group: usize) {
+        for system in self.reads_under_way() {
+            self.asked.remove(&system);
+            self.session.forget(system);
+        }
         let binding = Arc::clone(&self.binding);
         let g = &binding.groups()[group];
         let ids = |of: &[(PointIx, u32)]| Item::List(of.iter().map(|(_, id)| Item::U4(vec![*id])).collect());
@@ -223,6 +228,11 @@ impl Host {
             }
         }
         self.work(now);
+    }
+
+    fn reads_under_way(&self) -> Vec<u32> {
+        let reads = |a: &Asked| matches!(a.ask, Ask::Status | Ask::Constants);
+        self.asked.iter().filter(|(_, a)| reads(a)).map(|(system, _)| *system).collect()
     }
 
     /// Takes leave.
@@ -261,7 +271,7 @@ impl Host {
                 Event::TimedOut { system, .. } => self.conclude(now, system, Outcome::Silent),
                 Event::Undecodable { header, system } => {
                     let what = || "a message that is no SECS-II".to_owned();
-                    if header[3] % 2 == 0 {
+                    if header[3].is_multiple_of(2) {
                         self.conclude(now, system, Outcome::Garbled(what()));
                     } else {
                         self.note_of(About::Other, what());
@@ -277,7 +287,7 @@ impl Host {
     fn wrong_device(&mut self, header: [u8; HEADER], system: u32) {
         let (found, own) = (u16::from_be_bytes([header[0], header[1]]), self.session.options().device);
         let words = format!("the equipment says that it is device {found}, and not {own}");
-        if header[3] % 2 == 0 && self.asked.contains_key(&system) {
+        if header[3].is_multiple_of(2) && self.asked.contains_key(&system) {
             self.hear(Heard::Garbled(words));
         } else {
             self.note_of(About::Other, words);

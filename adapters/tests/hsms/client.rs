@@ -50,6 +50,51 @@ async fn a_host_that_gives_up_says_so() {
     assert_eq!(equipment.await.unwrap(), [1, 0, 9]);
 }
 
+/// An equipment that leaves reads unanswered until it was commanded, and then answers them.
+async fn slow_reader(mut stream: DuplexStream) {
+    let (mut reader, mut chunk, mut kept, mut commanded) = (Reader::default(), [0; 4096], vec![], false);
+    while let Ok(n @ 1..) = stream.read(&mut chunk).await {
+        reader.push(&chunk[..n]);
+        while let Some((header, body)) = reader.pop().unwrap() {
+            let back = |body: &[u8]| {
+                let (stream, function) = (header.byte2 & 0x7F, header.byte3 + 1);
+                frame(&Header { byte2: stream, byte3: function, ..header }, body)
+            };
+            // `L,2 <B 0> <L,0>`, `<B 0>`, or as many empty values as were asked for.
+            match (header.stype, header.byte2 & 0x7F, header.byte3) {
+                (1, ..) => stream.write_all(&frame(&Header { stype: 2, ..header }, &[])).await.unwrap(),
+                (0, 1, 13) => stream.write_all(&back(&[1, 2, 0x21, 1, 0, 1, 0])).await.unwrap(),
+                (0, 1, 3) | (0, 2, 13) => {
+                    kept.push(back(&[&[1, body[1]][..], &[0xB1, 0].repeat(body[1].into())].concat()));
+                }
+                (0, 2, 41) => {
+                    stream.write_all(&back(&[1, 2, 0x21, 1, 0, 1, 0])).await.unwrap();
+                    commanded = true;
+                }
+                _ => stream.write_all(&back(&[0x21, 1, 0])).await.unwrap(),
+            }
+        }
+        if commanded {
+            for late in kept.drain(..) {
+                stream.write_all(&late).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_is_not_answered_holds_back_no_write() {
+    let (ours, theirs) = duplex(4096);
+    tokio::spawn(slow_reader(theirs));
+    let mut client = Client::attach(ours, host(Role::Active), NOON_MS, binding()).await.unwrap();
+    let given_up = timeout(Duration::from_secs(1), client.read_group(0)).await;
+    assert!(given_up.is_err(), "it is not answered");
+    client.write_point(bonder().point_ix("run_enable").unwrap(), 0.0).await.unwrap();
+    // The same read goes on: its answer came meanwhile, or is still to come.
+    let samples = client.read_group(0).await.unwrap();
+    assert!(!samples.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_passive_host_is_selected_reads_commands_and_takes_leave() {
     let (ours, theirs) = duplex(4096);

@@ -223,11 +223,8 @@ fn what_an_equipment_asks_is_answered() {
     }
     assert_eq!(rig.tell(64, 1, None).unwrap().function, 0);
     // An annotated event report says its values as well.
-    let rptid =
-        match &part(&part(rig.sent.iter().rfind(|m| m.function == 33).unwrap().body.as_ref().unwrap(), 1), 0)
-        {
-            row => part(row, 0),
-        };
+    let defined = rig.sent.iter().rfind(|m| m.function == 33).and_then(|m| m.body.clone()).unwrap();
+    let rptid = part(&part(&part(&defined, 1), 0), 0);
     let value = |n: u32| l(vec![u4(2_000 + n), u4(n)]);
     let report = l(vec![rptid, l((1..=10).map(value).collect())]);
     rig.tell(6, 13, Some(l(vec![u4(1), u4(1001), l(vec![report])])));

@@ -1,12 +1,13 @@
 //! A machine on SECS/GEM: variables in rounds, records as the equipment reports them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_adapters::hsms::session::{Options, Role, Timers};
 use aegis_adapters::hsms::{BadBinding, Binding, Client};
 use aegis_adapters::{ClientError, LinkError};
-use aegis_models::{PointIx, Profile};
+use aegis_models::{PointIx, Profile, Sample, Time};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -67,7 +68,13 @@ impl<W> Hsms<W> {
         let unix_ms = (wall_ns() / 1_000_000) as i64;
         let client = Client::attach(stream, options, unix_ms, Arc::clone(&self.binding)).await?;
         let periods = self.binding.groups().iter().map(|g| g.period.0);
-        Ok(Host { client, rounds: Rounds::new(periods, self.clock), clock: self.clock, lost: None })
+        Ok(Host {
+            client,
+            rounds: Rounds::new(periods, self.clock),
+            clock: self.clock,
+            round: None,
+            lost: None,
+        })
     }
 }
 
@@ -100,37 +107,63 @@ pub struct Host {
     client: Client,
     rounds: Rounds,
     clock: Clock,
+    /// The round of reading that is under way. It holds back no write: HSMS knows several open transactions.
+    round: Option<Round>,
     /// What ended the connection while it was waited for.
     lost: Option<LinkError>,
 }
 
+/// A round of reading.
+struct Round {
+    time: Time,
+    /// Groups not yet read.
+    left: VecDeque<usize>,
+    samples: Vec<Sample>,
+    note: String,
+}
+
+impl Host {
+    /// Reads what is left of the round that is under way.
+    async fn go_on(&mut self) -> Result<(), LinkError> {
+        let Some(round) = &mut self.round else { return Ok(()) };
+        while let Some(group) = round.left.front().copied() {
+            match self.client.read_group(group).await {
+                Ok(read) => round.samples.extend(read),
+                Err(ClientError::Link(e)) => return Err(e),
+                Err(refused) => round.note = refused.to_string(),
+            }
+            round.left.pop_front();
+        }
+        round.samples.sort_by_key(|s| s.point);
+        Ok(())
+    }
+}
+
 impl Talk for Host {
     async fn due(&mut self) {
-        tokio::select! {
-            biased;
-            heard = self.client.heard() => self.lost = heard.err(),
-            () = self.rounds.wait() => {}
+        if self.round.is_none() {
+            tokio::select! {
+                biased;
+                heard = self.client.heard() => {
+                    self.lost = heard.err();
+                    return;
+                }
+                () = self.rounds.wait() => {}
+            }
+            let (time, due) = self.rounds.begin();
+            self.round = Some(Round { time, left: due.into(), samples: Vec::new(), note: String::new() });
         }
+        self.lost = self.go_on().await.err();
     }
 
     async fn hear(&mut self) -> Result<Heard, LinkError> {
         if let Some(e) = self.lost.take() {
             return Err(e);
         }
-        let mut heard =
-            Heard { time: self.clock.now(), records: self.client.take_records(), ..Heard::default() };
-        if heard.records.is_empty() {
-            let (time, due) = self.rounds.begin();
-            heard.time = time;
-            for group in due {
-                match self.client.read_group(group).await {
-                    Ok(read) => heard.samples.extend(read),
-                    Err(ClientError::Link(e)) => return Err(e),
-                    Err(refused) => heard.note = refused.to_string(),
-                }
-            }
-            heard.samples.sort_by_key(|s| s.point);
-        }
+        let mut heard = match self.round.take() {
+            Some(Round { time, samples, note, .. }) => Heard { time, samples, note, ..Heard::default() },
+            None => Heard { time: self.clock.now(), records: self.client.take_records(), ..Heard::default() },
+        };
         if heard.note.is_empty() {
             heard.note = self.client.note();
         }
