@@ -38,7 +38,12 @@ struct Peer {
     machine: &'static str,
     fault: &'static str,
     threat: ThreatKind,
+    /// Whether it lets in nobody but a user over a protected channel.
+    secured: bool,
 }
+
+/// Who that is, and the password.
+const USER: (&str, &str) = ("operator", "of this test");
 
 impl Peer {
     fn prove(&self) {
@@ -58,9 +63,23 @@ impl Peer {
         };
         twin.plan(fault).expect("the kind has that fault");
 
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |part: &str| dir.path().join(part);
         let mut server = Running::start(script(self.script).args(self.args));
         let told = server.lines();
-        server.say(&json!({ "name": self.machine, "profile": profile }));
+        let mut order = json!({ "name": self.machine, "profile": profile });
+        if self.secured {
+            // The machine's certificate is trusted beforehand, under a name of the administrator's.
+            std::fs::create_dir_all(at("pki/trusted")).expect("a folder");
+            std::fs::write(at("password"), USER.1).expect("written");
+            order["security"] = json!({
+                "user": USER.0,
+                "password": USER.1,
+                "certificate": at("pki/trusted/the mill.der"),
+                "key": at("key.pem"),
+            });
+        }
+        server.say(&order);
         let first = told.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
             panic!("{} does not serve: see what it says above", self.script);
         });
@@ -68,7 +87,6 @@ impl Peer {
         // A serial port's path, or a port of this machine.
         let address = port.as_str().map_or_else(|| format!("127.0.0.1:{port}"), str::to_owned);
 
-        let dir = tempfile::tempdir().expect("a folder");
         let (log, _sentinel) = self.watch(dir.path(), &kind, &address, PACE);
         println!("{} against {}: aegis-sentinel {}", self.protocol, self.script, sentinel_hash());
         let mut plant = Plant { twin, profile, server, told, written: Vec::new() };
@@ -90,7 +108,7 @@ impl Peer {
         let read_back = |b: &Body| matches!(b, Body::Execution { step: ExecutionStep::ReadBack, .. });
         plant.live_until(&log, "a write that is read back", read_back);
         assert!(!plant.written.is_empty(), "{} was told of no write", self.script);
-        if address.starts_with("127.") {
+        if address.starts_with("127.") && !self.secured {
             self.watch_the_twin(&kind);
         }
     }
@@ -107,6 +125,10 @@ impl Peer {
         if self.protocol == "modbus-rtu" {
             // Pseudo-terminals know no parity.
             config += "serial = \"19200 8N1\"\n";
+        }
+        if self.secured {
+            config += "security = \"sign_and_encrypt\"\npki = \"pki\"\npassword_file = \"password\"\n";
+            config += &format!("user = {:?}\n", USER.0);
         }
         std::fs::write(dir.join("sentinel.toml"), config).expect("written");
         let mut command = Command::new(bin_path("aegis-sentinel"));
@@ -179,7 +201,7 @@ impl Plant {
             }
         }
         if !set.is_empty() {
-            self.server.say(&json!({ "set": set }));
+            self.server.say(&json!({ "at": frame.time.secs_f64(), "set": set }));
         }
         for r in &frame.records {
             let spec = &self.profile.records[usize::from(r.kind)];
@@ -204,6 +226,7 @@ fn a_fan_filter_unit_served_by_pymodbus_is_watched_and_written() {
         machine: "FFU-03",
         fault: "filter_clog",
         threat: ThreatKind::FilterEndOfLife,
+        secured: false,
     }
     .prove();
 }
@@ -217,6 +240,21 @@ fn a_machining_centre_served_by_asyncua_is_watched_and_written() {
         machine: "CNC-01",
         fault: "chatter",
         threat: ThreatKind::Chatter,
+        secured: false,
+    }
+    .prove();
+}
+
+#[test]
+fn a_machining_centre_served_by_asyncua_to_one_user_over_protected_channels_is_watched_and_written() {
+    Peer {
+        script: "opcua_server.py",
+        args: &[],
+        protocol: "opcua",
+        machine: "CNC-01",
+        fault: "chatter",
+        threat: ThreatKind::Chatter,
+        secured: true,
     }
     .prove();
 }
@@ -230,6 +268,7 @@ fn a_wire_bonder_served_by_secsgem_is_watched_and_written() {
         machine: "WB-06",
         fault: "clamp_loose",
         threat: ThreatKind::QualityDefect,
+        secured: false,
     }
     .prove();
 }
@@ -243,6 +282,7 @@ fn an_air_handling_unit_served_by_bacpypes3_is_watched_and_written() {
         machine: "AHU-02",
         fault: "damper_stuck",
         threat: ThreatKind::FacilityIntegrity,
+        secured: false,
     }
     .prove();
 }
@@ -256,6 +296,7 @@ fn a_fan_filter_unit_on_a_serial_line_served_by_pymodbus_is_watched_and_written(
         machine: "FFU-03",
         fault: "filter_clog",
         threat: ThreatKind::FilterEndOfLife,
+        secured: false,
     }
     .prove();
 }
