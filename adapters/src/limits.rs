@@ -188,10 +188,14 @@ pub const OPCUA_HISTORY: Duration = Duration::from_secs(3_600);
 pub const OPCUA_HISTORY_VALUES: usize = 36_000;
 /// Values of one point in one reply to a history read; a continuation point leads to the rest.
 pub const OPCUA_HISTORY_REPLY: usize = 1_000;
+/// Events that an OPC UA server remembers: as many as one reply to a history read holds.
+pub const OPCUA_HISTORY_EVENTS: usize = 1_000;
 /// Accepted writes that wait for a machine's owner; beyond, the server says `BadTooManyOperations`.
 pub const OPCUA_QUEUED_WRITES: usize = 256;
 /// Certificates of strangers that a server or client keeps for an administrator to look at.
 pub const OPCUA_REJECTED_CERTIFICATES: usize = 64;
+/// Bytes of one certificate's file.
+pub const OPCUA_CERTIFICATE_BYTES: u64 = 64 << 10;
 /// Changes that wait for the owner of an OPC UA client; beyond, the oldest are dropped.
 pub const OPCUA_HEARD: usize = 8_192;
 /// Nodes that an OPC UA client names in one request.

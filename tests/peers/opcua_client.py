@@ -5,11 +5,12 @@
 
 Reads a list of machines on standard input, each with "name", "address" (host:port; or "endpoints", of which the first
 that speaks OPC UA counts) and "profile". A machine may also say how to come in: "security": {"mode": "SignAndEncrypt",
-"user": .., "password": .., "certificate": .., "key": .., "uri": ..}, with paths of the client's own certificate and key.
+"user": .., "password": .., "certificate": .., "key": .., "uri": ..}, with paths of the client's own certificate and key,
+which are made when missing.
 
 Of every machine, or of those named: finds its identification, compares each point's data type, unit, ranges, value and
 quality, subscribes and hears changes, writes a set-point and reads it back, provokes BadOutOfRange, BadTypeMismatch and
-BadNotWritable, calls a method, and reads history. Prints a line a check; exits 0 when all hold, 1 when one fails, 2 when
+BadNotWritable, calls a method, hears of an event, and reads history. Prints a line a check; exits 0 when all hold, 1 when one fails, 2 when
 it cannot begin.
 """
 import asyncio
@@ -19,11 +20,15 @@ import math
 import struct
 import sys
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 try:
     import asyncua
     from asyncua import Client, ua
+    from asyncua.common.events import Event, get_filter_from_event_type
+    from asyncua.crypto.cert_gen import setup_self_signed_certificate
     from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 except ImportError as e:
     sys.exit(f"missing Python package asyncua ({e}): pip install -r tests/peers/requirements.txt")
 
@@ -65,10 +70,12 @@ class Machine:
     async def connect(self):
         s = self.security
         if s:
-            if s.get("uri"):
-                self.client.application_uri = s["uri"]
+            uri, certificate, key = s.get("uri", "urn:peer"), Path(s["certificate"]), Path(s["key"])
+            self.client.application_uri = uri
+            use, subject = [ExtendedKeyUsageOID.CLIENT_AUTH], {"commonName": "peer"}
+            await setup_self_signed_certificate(key, certificate, uri, "localhost", use, subject)
             mode = ua.MessageSecurityMode[s.get("mode", "SignAndEncrypt")]
-            await self.client.set_security(SecurityPolicyBasic256Sha256, s["certificate"], s["key"], mode=mode)
+            await self.client.set_security(SecurityPolicyBasic256Sha256, str(certificate), str(key), mode=mode)
             if s.get("user"):
                 self.client.set_user(s["user"])
                 self.client.set_password(s["password"])
@@ -280,17 +287,57 @@ async def calls_methods(m):
     return ", ".join(called)
 
 
+class Listener:
+    def __init__(self):
+        self.heard, self.more = [], asyncio.Event()
+
+    def event_notification(self, event):
+        self.heard.append((event.SourceName, event.Severity, event.Message.Text, bytes(event.EventId)))
+        self.more.set()
+
+
+async def tells_and_remembers_events(m):
+    listener, p = Listener(), settable(m)[0]
+    name, before = p["opcua"]["node"], await m.variable(p).read_value()
+    subscription = await m.client.create_subscription(100, listener)
+    await subscription.subscribe_events(m.node("Machine"), queuesize=100)
+    began = (await m.variable(p).read_data_value()).SourceTimestamp
+    told = lambda: [e for e in listener.heard if e[0] == name and "was set to" in e[2]]
+    try:
+        await m.write(p, before)
+        async with asyncio.timeout(CHANGE_S):
+            while not told():
+                await listener.more.wait()
+                listener.more.clear()
+    except TimeoutError:
+        raise Failed(f"no event tells that {name} was set; heard {listener.heard}") from None
+    finally:
+        await subscription.delete()
+    check(told()[0][1] == 200, f"the event has the severity {told()[0][1]}")
+    wanted = await get_filter_from_event_type([m.client.get_node(ua.ObjectIds.BaseEventType)], False)
+    begin, end = began - timedelta(minutes=1), began + timedelta(hours=1)
+    details = ua.ReadEventDetails(NumValuesPerNode=0, StartTime=begin, EndTime=end, Filter=wanted)
+    past = await m.node("Machine").history_read_events(details)
+    past.StatusCode.check()
+    kept = [bytes(Event.from_event_fields(wanted.SelectClauses, e.EventFields).EventId) for e in past.HistoryData.Events]
+    check(told()[0][3] in kept, f"of {len(kept)} events of the past none is the one that was told")
+    return f"{told()[0][2]}, and {len(kept)} of the past"
+
+
 async def remembers(m):
     p = next(p for p in m.points if p.get("access") != "write" and p.get("type", "f32") == "f32")
     node = m.variable(p)
     last = (await node.read_data_value(raise_on_bad_status=False)).SourceTimestamp
     begin, end = last - timedelta(hours=2), last + timedelta(minutes=1)
-    values = await node.read_raw_history(begin, end, numvalues=0)
+    values = await node.read_raw_history(begin, end, numvalues=0, return_bounds=False)
     check(values, f"{p['id']} has no history")
+    bounded = await node.read_raw_history(begin, end, numvalues=0, return_bounds=True)
+    bounds = [ua.status_codes.get_name_and_doc(v.StatusCode.value)[0] for v in (bounded[0], bounded[-1])]
+    check(bounds == ["BadBoundNotFound"] * 2, f"the history of {p['id']} is bounded by {bounds}")
     stamps = [v.SourceTimestamp for v in values]
     check(stamps == sorted(stamps) and len(set(stamps)) == len(stamps), f"the history of {p['id']} is not in order")
     check(stamps[-1] - stamps[0] <= timedelta(hours=1), f"{p['id']} remembers {stamps[-1] - stamps[0]}")
-    back = await node.read_raw_history(end, begin, numvalues=1)
+    back = await node.read_raw_history(end, begin, numvalues=1, return_bounds=False)
     check(back and back[0].SourceTimestamp >= stamps[-1], f"the newest value of {p['id']} is not the last")
     return f"{len(values)} values of {p['id']}"
 
@@ -303,6 +350,7 @@ CHECKS = [
     writes_and_reads_back,
     refuses_what_is_wrong,
     calls_methods,
+    tells_and_remembers_events,
     remembers,
 ]
 

@@ -1,21 +1,28 @@
 #!/usr/bin/env python3
 """A machine that nobody here wrote: an asyncua server with the nodes of a profile, for the sentinel to hear and write.
 
-The first line on standard input is JSON: {"profile": .., "name": "CNC-01", "port": 0, "values": {"<point id>": value}},
-of which only the profile is needed. Prints {"port": N} when it serves, on 127.0.0.1. Then each line {"set": {"<point
-id>": value, ..}} sets values (null for one that has failed) and each line {"stop": true}, or the end of the input, stops
-it. What clients write or set by a method is printed as {"written": "<point id>", "value": value}.
+The first line on standard input is JSON: {"profile": .., "name": "CNC-01", "port": 0, "values": {"<point id>": value},
+"security": {"user": .., "password": .., "certificate": .., "key": ..}}, of which only the profile is needed. With
+security only that user comes in, over channels that are signed and encrypted; certificate and key are made there.
+Prints {"port": N} when it serves, on 127.0.0.1. Then each line {"at": seconds, "set": {"<point id>": value, ..}} sets
+values (null for one that has failed) as of that moment of the machine's clock, and each line {"stop": true}, or the end
+of the input, stops it. What clients write or set by a method is printed as {"written": "<point id>", "value": value}.
 """
 import asyncio
 import json
 import logging
 import sys
 import threading
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 try:
     from asyncua import Server, ua
     from asyncua.common.callback import CallbackType
+    from asyncua.crypto.cert_gen import setup_self_signed_certificate
+    from asyncua.crypto.permission_rules import User, UserRole
+    from asyncua.server.user_managers import UserManager
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 except ImportError as e:
     sys.exit(f"missing Python package asyncua ({e}): pip install -r tests/peers/requirements.txt")
 
@@ -27,13 +34,24 @@ def say(**what):
     print(json.dumps(what), flush=True)
 
 
+class OneUser(UserManager):
+    def __init__(self, name, password):
+        self.name, self.password = name, password
+
+    def get_user(self, iserver, username=None, password=None, certificate=None):
+        return User(role=UserRole.User) if (username, password) == (self.name, self.password) else None
+
+
 class Machine:
     def __init__(self, order):
         self.profile, self.name = order["profile"], order.get("name", "machine")
         self.points = {p["id"]: p for p in self.profile["point"] if p.get("opcua")}
         self.by_node = {p["opcua"]["node"]: p["id"] for p in self.points.values()}
         self.first, self.port = order.get("values", {}), order.get("port", 0)
-        self.server, self.objects = Server(), {}
+        self.security, self.objects = order.get("security"), {}
+        s = self.security
+        self.server = Server(user_manager=OneUser(s["user"], s["password"])) if s else Server()
+        self.began = self.now = datetime.now(timezone.utc)
 
     def variant(self, point, value):
         kind = point.get("type", "f32")
@@ -43,7 +61,10 @@ class Machine:
     async def begin(self):
         await self.server.init()
         self.server.set_endpoint(f"opc.tcp://127.0.0.1:{self.port}")
-        self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        if self.security:
+            await self.secure()
+        else:
+            self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         self.ns = await self.server.register_namespace(self.profile["opcua"]["namespace"])
         self.objects[()] = await self.server.nodes.objects.add_object(ua.NodeId("Machine", self.ns), ua.QualifiedName(self.name, self.ns))
         for point in self.points.values():
@@ -54,6 +75,16 @@ class Machine:
         self.server.subscribe_server_callback(CallbackType.PostWrite, self.after_write)
         await self.server.start()
         say(port=self.server.bserver._server.sockets[0].getsockname()[1])
+
+    async def secure(self):
+        uri, certificate, key = "urn:peer:machine", Path(self.security["certificate"]), Path(self.security["key"])
+        use, subject = [ExtendedKeyUsageOID.SERVER_AUTH], {"commonName": "peer"}
+        await setup_self_signed_certificate(key, certificate, uri, "127.0.0.1", use, subject)
+        await self.server.set_application_uri(uri)
+        await self.server.load_certificate(str(certificate))
+        await self.server.load_private_key(str(key))
+        self.server.set_security_policy([ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt])
+        self.server.set_identity_tokens([ua.UserNameIdentityToken])
 
     async def object(self, path):
         """The object of that path, made when missing."""
@@ -106,12 +137,12 @@ class Machine:
     async def set(self, point_id, value):
         point = self.points[point_id]
         node = self.server.get_node(ua.NodeId(point["opcua"]["node"], self.ns))
-        now = datetime.now(timezone.utc)
+        stamps = {"SourceTimestamp": self.now, "ServerTimestamp": self.now}
         if value is None:
             failed = ua.StatusCode(ua.StatusCodes.BadSensorFailure)
-            await node.write_value(ua.DataValue(StatusCode=failed, SourceTimestamp=now))
+            await node.write_value(ua.DataValue(StatusCode=failed, **stamps))
         else:
-            await node.write_value(ua.DataValue(self.variant(point, value), SourceTimestamp=now))
+            await node.write_value(ua.DataValue(self.variant(point, value), **stamps))
 
 
 def listen(loop, lines):
@@ -134,6 +165,7 @@ async def main():
         order = json.loads(line)
         if order.get("stop"):
             break
+        machine.now = machine.began + timedelta(seconds=order.get("at", 0))
         for point, value in order.get("set", {}).items():
             await machine.set(point, value)
     await machine.server.stop()

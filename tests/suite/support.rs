@@ -160,9 +160,9 @@ impl Log {
     }
 }
 
-/// The SHA-256 of the `aegis-sentinel` that belongs to this build: what is tested is what is shipped.
-pub fn sentinel_hash() -> String {
+/// The SHA-256 of the program that a child runs, as the system has it.
+pub fn program_hash(child: &Running) -> String {
     use sha2::{Digest, Sha256};
-    let program = std::fs::read(bin_path("aegis-sentinel")).expect("it is built");
+    let program = std::fs::read(format!("/proc/{}/exe", child.0.id())).expect("it runs");
     Sha256::digest(program).iter().map(|b| format!("{b:02x}")).collect()
 }

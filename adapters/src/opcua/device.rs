@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aegis_models::PointIx;
 use async_trait::async_trait;
+use opcua::nodes::{BaseEventType, ParsedEventFilter};
 use opcua::server::address_space::AddressSpace;
 use opcua::server::diagnostics::NamespaceMetadata;
 use opcua::server::node_manager::memory::InMemoryNodeManagerImpl;
@@ -13,8 +14,9 @@ use opcua::server::node_manager::{
 use opcua::server::{ContinuationPoint, SubscriptionCache};
 use opcua::sync::RwLock;
 use opcua::types::{
-    AttributeId, DataValue, DateTime, HistoryData, Identifier, NodeId, NumericRange, ReadRawModifiedDetails,
-    StatusCode, TimestampsToReturn, Variant,
+    AttributeId, DataValue, DateTime, HistoryData, HistoryEvent, HistoryEventFieldList, Identifier, NodeId,
+    NumericRange, ReadAnnotationDataDetails, ReadAtTimeDetails, ReadEventDetails, ReadProcessedDetails,
+    ReadRawModifiedDetails, StatusCode, TimestampsToReturn, Variant,
 };
 
 use super::binding::{Binding, Deed};
@@ -169,25 +171,60 @@ impl Device {
             },
             None => None,
         };
+        let begins = resumed.is_none();
         let Some(Resume { from, to, left }) = resumed.or_else(|| Resume::asked(details)) else {
             return node.set_status(StatusCode::BadHistoryOperationInvalid);
         };
+        let image = self.image();
+        let backwards = to < from;
+        let bounds = details.return_bounds;
+        let first = if bounds && begins { image.bound_before(i, from, backwards) } else { None };
+        let left = left - usize::from(first.is_some());
         let most = left.min(OPCUA_HISTORY_REPLY);
-        let mut values = self.image().history(i, from, to, most + 1);
+        let mut values = image.history(i, from, to, most + 1);
         let more = values.len() > most;
         values.truncate(most);
         if more && left > most {
             let last = values.last().and_then(|v| v.source_timestamp).map_or(to, |t| t.ticks());
-            let next = if from <= to { last + 1 } else { last - 1 };
+            let next = if backwards { last - 1 } else { last + 1 };
             let resume = Resume { from: next, to, left: left - most };
             node.set_next_continuation_point(Some(ContinuationPoint::new(Box::new(resume))));
         }
+        // A range without an end has none to be bounded at, and one of no length has held it already.
+        let ends = bounds && !more && left > values.len() && Resume::is_given(to);
+        if ends && !(from == to && !values.is_empty()) {
+            values.push(image.bound_after(i, to, backwards));
+        }
+        values.splice(0..0, first);
+        drop(image);
         for value in &mut values {
             keep_stamps(value, stamps);
         }
         let status = if values.is_empty() { StatusCode::GoodNoData } else { StatusCode::Good };
         node.set_result(HistoryData { data_values: Some(values) });
         node.set_status(status);
+    }
+
+    /// Part 11, 6.5.2: what happened in the last hour, as a filter lets it through.
+    fn read_events(&self, context: &RequestContext, details: &ReadEventDetails, node: &mut HistoryNode) {
+        if *node.node_id() != self.space.machine {
+            return node.set_status(StatusCode::BadHistoryOperationUnsupported);
+        }
+        let range = Resume::range(&details.start_time, &details.end_time, details.num_values_per_node);
+        let Some(Resume { from, to, left }) = range else {
+            return node.set_status(StatusCode::BadHistoryOperationInvalid);
+        };
+        let types = context.get_type_tree_for_user();
+        let filter = match ParsedEventFilter::new(details.filter.clone(), types.get()).1 {
+            Ok(filter) => filter,
+            Err(status) => return node.set_status(status),
+        };
+        let fields = |event: &BaseEventType| filter.evaluate(event, 0, types.get());
+        let lists = self.teller.past(from, to, left, fields);
+        let events: Vec<HistoryEventFieldList> =
+            lists.into_iter().map(|list| HistoryEventFieldList { event_fields: list.event_fields }).collect();
+        node.set_status(if events.is_empty() { StatusCode::GoodNoData } else { StatusCode::Good });
+        node.set_result(HistoryEvent { events: Some(events) });
     }
 }
 
@@ -200,12 +237,16 @@ struct Resume {
 }
 
 impl Resume {
-    /// Part 11, 6.5.3.2: at least two of start, end and number; without an end forwards, without a start backwards.
     fn asked(details: &ReadRawModifiedDetails) -> Option<Resume> {
+        Resume::range(&details.start_time, &details.end_time, details.num_values_per_node)
+    }
+
+    /// Part 11, 6.5.3.2: at least two of start, end and number; without an end forwards, without a start backwards.
+    fn range(start: &DateTime, end: &DateTime, count: u32) -> Option<Resume> {
         let given = |t: &DateTime| if t.is_null() { None } else { Some(t.ticks()) };
-        let count = details.num_values_per_node as usize;
+        let count = count as usize;
         let left = if count == 0 { usize::MAX } else { count };
-        let (from, to) = match (given(&details.start_time), given(&details.end_time)) {
+        let (from, to) = match (given(start), given(end)) {
             (Some(from), Some(to)) => (from, to),
             (Some(from), None) if count > 0 => (from, i64::MAX),
             (None, Some(to)) if count > 0 => (to, i64::MIN),
@@ -213,6 +254,16 @@ impl Resume {
         };
         Some(Resume { from, to, left })
     }
+
+    /// Whether the end of a range was asked for.
+    fn is_given(to: i64) -> bool {
+        to != i64::MAX && to != i64::MIN
+    }
+}
+
+fn refuse(nodes: &mut [&mut &mut HistoryNode]) -> Result<(), StatusCode> {
+    nodes.iter_mut().for_each(|node| node.set_status(StatusCode::BadHistoryOperationUnsupported));
+    Ok(())
 }
 
 fn keep_stamps(value: &mut DataValue, stamps: TimestampsToReturn) {
@@ -300,10 +351,53 @@ impl InMemoryNodeManagerImpl for Nodes {
         stamps: TimestampsToReturn,
     ) -> Result<(), StatusCode> {
         if details.is_read_modified {
-            return Err(StatusCode::BadHistoryOperationUnsupported);
+            return refuse(nodes);
         }
         for node in nodes {
             self.0.read_history(details, node, stamps);
+        }
+        Ok(())
+    }
+
+    async fn history_read_processed(
+        &self,
+        _: &RequestContext,
+        _: &ReadProcessedDetails,
+        nodes: &mut [&mut &mut HistoryNode],
+        _: TimestampsToReturn,
+    ) -> Result<(), StatusCode> {
+        refuse(nodes)
+    }
+
+    async fn history_read_at_time(
+        &self,
+        _: &RequestContext,
+        _: &ReadAtTimeDetails,
+        nodes: &mut [&mut &mut HistoryNode],
+        _: TimestampsToReturn,
+    ) -> Result<(), StatusCode> {
+        refuse(nodes)
+    }
+
+    async fn history_read_annotations(
+        &self,
+        _: &RequestContext,
+        _: &ReadAnnotationDataDetails,
+        nodes: &mut [&mut &mut HistoryNode],
+        _: TimestampsToReturn,
+    ) -> Result<(), StatusCode> {
+        refuse(nodes)
+    }
+
+    async fn history_read_events(
+        &self,
+        context: &RequestContext,
+        details: &ReadEventDetails,
+        nodes: &mut [&mut &mut HistoryNode],
+        _: TimestampsToReturn,
+    ) -> Result<(), StatusCode> {
+        for node in nodes {
+            self.0.read_events(context, details, node);
         }
         Ok(())
     }

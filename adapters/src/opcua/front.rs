@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
+use super::pki::Keeper;
 use crate::seats::{Seats, Used};
 use crate::{clock, limits};
 
@@ -23,7 +24,12 @@ const CHUNK: usize = 16 << 10;
 const TO_A_SESSION: u64 = 2;
 
 /// Carries every connection to the library's own listener, until it is dropped.
-pub(super) async fn front(listener: TcpListener, inner: SocketAddr, control: ServerHandle) {
+pub(super) async fn front(
+    listener: TcpListener,
+    inner: SocketAddr,
+    control: ServerHandle,
+    mut pki: Option<Keeper>,
+) {
     let outer = listener.local_addr().map_or(0, |a| a.port());
     let mut tasks = JoinSet::new();
     let mut seats = Seats::new(limits::OPCUA_CONNECTIONS);
@@ -34,6 +40,9 @@ pub(super) async fn front(listener: TcpListener, inner: SocketAddr, control: Ser
                 Ok((stream, _)) => {
                     // The library tells clients the port of the listener that it was given.
                     control.info().port.store(outer, Ordering::Relaxed);
+                    if let Some(pki) = &mut pki {
+                        pki.look();
+                    }
                     seats.seat(|used| tasks.spawn(carry(stream, inner, used)));
                 }
                 Err(_) => sleep(limits::ACCEPT_PAUSE).await,

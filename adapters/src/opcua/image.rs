@@ -195,6 +195,40 @@ impl Image {
             past.range(..end).rev().take_while(|h| h.ticks > to).take(most).map(wire).collect()
         }
     }
+
+    /// The value that bounds a time range at its beginning (Part 11, 6.5.3.2): the last one before `at`, or, for a range
+    /// that runs backwards, the first one after it; none where a value stands at `at` itself, which is in the range.
+    pub fn bound_before(&self, i: usize, at: i64, backwards: bool) -> Option<DataValue> {
+        let past = &self.points[i].past;
+        let next = past.partition_point(|h| h.ticks < at);
+        if past.get(next).is_some_and(|h| h.ticks == at) {
+            return None;
+        }
+        let held = if backwards { past.get(next) } else { next.checked_sub(1).and_then(|n| past.get(n)) };
+        Some(self.bound(i, at, held))
+    }
+
+    /// The value that bounds it at its end: the first one at or after `at`, or backwards the last one at or before it.
+    pub fn bound_after(&self, i: usize, at: i64, backwards: bool) -> DataValue {
+        let past = &self.points[i].past;
+        let held = if backwards {
+            past.partition_point(|h| h.ticks <= at).checked_sub(1).and_then(|n| past.get(n))
+        } else {
+            past.get(past.partition_point(|h| h.ticks < at))
+        };
+        self.bound(i, at, held)
+    }
+
+    fn bound(&self, i: usize, at: i64, held: Option<&Held>) -> DataValue {
+        match held {
+            Some(held) => data_value(&self.binding.places()[i], *held),
+            None => DataValue {
+                status: Some(StatusCode::BadBoundNotFound),
+                source_timestamp: Some(values::date_time(at)),
+                ..DataValue::default()
+            },
+        }
+    }
 }
 
 impl Point {

@@ -84,6 +84,7 @@ pub struct Endpoint {
     control: ServerHandle,
     listener: TcpListener,
     address: SocketAddr,
+    pki: Option<pki::Keeper>,
 }
 
 impl Endpoint {
@@ -145,15 +146,16 @@ pub fn open(
     let manager = control.node_managers().get_of_type::<InMemoryNodeManager<Nodes>>();
     let device = Arc::clone(&manager.expect("it was given one").inner().0);
     let handle = Handle { device, control: control.clone(), began_unix_ns: options.began_unix_ns };
-    Ok((Endpoint { server, control, listener, address }, handle))
+    let pki = options.pki.clone().map(pki::Keeper::new);
+    Ok((Endpoint { server, control, listener, address, pki }, handle))
 }
 
 /// Serves a machine to all who connect, until `stop` is ready; then, or when the future is dropped, every connection
 /// ends with it.
 pub async fn serve(endpoint: Endpoint, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-    let Endpoint { server, control, listener, .. } = endpoint;
+    let Endpoint { server, control, listener, pki, .. } = endpoint;
     let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let carrying = front(listener, inner.local_addr()?, control.clone());
+    let carrying = front(listener, inner.local_addr()?, control.clone(), pki);
     let running = server.run_with(inner);
     tokio::pin!(running, carrying, stop);
     tokio::select! {

@@ -162,6 +162,8 @@ impl Inbox {
 pub(super) struct Link {
     pub(super) session: Arc<Session>,
     pub(super) inbox: Arc<Inbox>,
+    /// What is amiss with the client's own certificate.
+    pub(super) note: Option<String>,
     _stay: oneshot::Sender<()>,
 }
 
@@ -197,10 +199,12 @@ async fn connect(url: &str, options: &ClientOptions) -> Result<Link, LinkError> 
         .max_string_length(limits::OPCUA_STRING_BYTES)
         .max_byte_string_length(limits::OPCUA_STRING_BYTES);
     let setup = |problem: String| LinkError::Broken(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    let mut own = None;
     match &options.pki {
         Some(folder) if options.mode != Mode::None => {
-            let own = pki::prepare(folder, &options.name, &uri, &[]).map_err(setup)?;
-            builder = builder.pki_dir(folder).certificate_path(own.certificate).private_key_path(own.key);
+            let made = pki::prepare(folder, &options.name, &uri, &[]).map_err(setup)?;
+            builder = builder.pki_dir(folder).certificate_path(&made.certificate).private_key_path(&made.key);
+            own = Some((folder, made));
         }
         _ if options.mode != Mode::None => {
             return Err(setup("a protected channel needs a folder for certificates".to_owned()));
@@ -212,6 +216,7 @@ async fn connect(url: &str, options: &ClientOptions) -> Result<Link, LinkError> 
     let mut endpoint = choose(offered, options)?;
     // What the server calls itself may mean nothing here: a name of another network, or 0.0.0.0.
     endpoint.endpoint_url = UAString::from(url);
+    let certificate = endpoint.server_certificate.clone();
     let token = match &options.login {
         Login::Anonymous => IdentityToken::Anonymous,
         Login::User { name, password } => {
@@ -230,14 +235,31 @@ async fn connect(url: &str, options: &ClientOptions) -> Result<Link, LinkError> 
     let (up, is_up) = oneshot::channel();
     let pump = Pump { session: Arc::clone(&session), inbox: Arc::clone(&inbox), timeout: options.timeout };
     tokio::spawn(async move { pump.run(events.enter(), up, gone).await });
-    let link = Link { session, inbox, _stay: stay };
-    match is_up.await {
-        Ok(()) => Ok(link),
-        Err(_) => {
-            let loss = link.inbox.loss().unwrap_or(Loss::Broken("the session did not come about".to_owned()));
-            Err(loss.error(options.timeout))
-        }
+    let note = own.as_ref().and_then(|(_, made)| made.note.clone());
+    let link = Link { session, inbox, note, _stay: stay };
+    if is_up.await.is_ok() {
+        return Ok(link);
     }
+    Err(match link.inbox.loss() {
+        Some(Loss::Broken(why)) => {
+            let advice = own.filter(|_| is_mistrust(&why)).map(|(folder, made)| {
+                pki::untrusted(folder, &certificate).unwrap_or_else(|| {
+                    format!("does the server trust our certificate, {}?", made.certificate.display())
+                })
+            });
+            Loss::Broken(advice.map_or(why.clone(), |advice| format!("{why}: {advice}")))
+        }
+        Some(Loss::Silent) => Loss::Silent,
+        None => Loss::Broken("the session did not come about".to_owned()),
+    }
+    .error(options.timeout))
+}
+
+/// Whether a session failed for want of trust: with a certificate that is not believed, a server may also just close.
+fn is_mistrust(why: &str) -> bool {
+    let mistrusts =
+        ["BadCertificate", "BadSecurityChecksFailed", "BadConnectionClosed", "BadUnexpectedError"];
+    mistrusts.iter().any(|m| why.contains(m))
 }
 
 fn choose(

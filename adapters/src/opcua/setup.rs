@@ -34,6 +34,7 @@ impl Client {
         let bound = self.timeout.saturating_mul(2);
         self.memory.stamps().fit(self.binding.places().len());
         let last = self.last_heard();
+        self.notes.extend(self.link.as_ref().and_then(|link| link.note.clone()));
         let subscribed = async {
             self.find_nodes().await?;
             self.find_methods().await?;

@@ -155,7 +155,7 @@ impl Build<'_> {
         let id = self.id("Machine");
         ObjectBuilder::new(&id, QualifiedName::new(self.own, identity.name.as_str()), identity.name.as_str())
             .description(profile.title.as_str())
-            .event_notifier(EventNotifier::SUBSCRIBE_TO_EVENTS)
+            .event_notifier(EventNotifier::SUBSCRIBE_TO_EVENTS | EventNotifier::HISTORY_READ)
             .has_type_definition(ObjectTypeId::BaseObjectType)
             .organized_by(ObjectId::ObjectsFolder)
             .organized_by(machines)

@@ -8,10 +8,10 @@ use aegis_models::Quality;
 use opcua::client::{ClientBuilder, EventCallback, HistoryReadAction, IdentityToken, Session};
 use opcua::types::{
     AttributeId, BrowseDescription, BrowseDirection, CallMethodRequest, DataValue, DateTime, EUInformation,
-    EventFilter, ExtensionObject, HistoryData, HistoryReadValueId, MessageSecurityMode,
-    MonitoredItemCreateRequest, NodeId, ObjectId, ObjectTypeId, QualifiedName, Range, ReadRawModifiedDetails,
-    ReadValueId, ReferenceTypeId, SimpleAttributeOperand, StatusCode, TimestampsToReturn, UserTokenPolicy,
-    Variant, WriteValue,
+    EventFilter, ExtensionObject, HistoryData, HistoryEvent, HistoryReadValueId, MessageSecurityMode,
+    MonitoredItemCreateRequest, NodeId, ObjectId, ObjectTypeId, QualifiedName, Range, ReadAtTimeDetails,
+    ReadEventDetails, ReadProcessedDetails, ReadRawModifiedDetails, ReadValueId, ReferenceTypeId,
+    SimpleAttributeOperand, StatusCode, TimestampsToReturn, UserTokenPolicy, Variant, WriteValue,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -219,6 +219,126 @@ async fn the_last_hour_can_be_read() {
     assert_eq!(read(moment(0), moment(count), 0).await.1.len() as u64, count);
     assert_eq!(read(moment(0), DateTime::null(), 0).await.0, StatusCode::BadHistoryOperationInvalid);
     assert_eq!(read(moment(1_000_000), moment(1_000_001), 0).await.0, StatusCode::GoodNoData);
+}
+
+#[tokio::test]
+async fn a_history_is_bounded_on_request() {
+    let server = Running::start(&free()).await;
+    let peer = Peer::of(&server).await;
+    for s in 1..=5 {
+        server.publish(1000 * s, &[("spindle_temp", s as f64, Quality::Good)]);
+    }
+    let moment = |ms: u64| DateTime::from(aegis_adapters::opcua::values::ticks(BEGAN + ms * 1_000_000));
+    let read = async |start: u64, end: u64| {
+        let details = ReadRawModifiedDetails {
+            is_read_modified: false,
+            start_time: moment(start),
+            end_time: moment(end),
+            num_values_per_node: 0,
+            return_bounds: true,
+        };
+        let node =
+            HistoryReadValueId { node_id: peer.id("Spindle.BearingTemperature"), ..Default::default() };
+        let action = HistoryReadAction::ReadRawModifiedDetails(details);
+        let result = peer
+            .session
+            .history_read(action, TimestampsToReturn::Source, false, &[node])
+            .await
+            .unwrap()
+            .remove(0);
+        let values = result.history_data.into_inner_as::<HistoryData>().unwrap().data_values.unwrap();
+        let told = |v: DataValue| match v.value {
+            Some(value) => aegis_adapters::opcua::values::unpack(&value).unwrap().0,
+            None => {
+                assert_eq!(v.status, Some(StatusCode::BadBoundNotFound));
+                f64::NAN
+            }
+        };
+        format!("{:?}", values.into_iter().map(told).collect::<Vec<_>>())
+    };
+    assert_eq!(read(2_500, 3_500).await, "[2.0, 3.0, 4.0]");
+    assert_eq!(read(2_000, 4_000).await, "[2.0, 3.0, 4.0]", "what stands at an end bounds it");
+    assert_eq!(read(3_500, 2_500).await, "[4.0, 3.0, 2.0]");
+    assert_eq!(read(500, 6_000).await, "[NaN, 1.0, 2.0, 3.0, 4.0, 5.0, NaN]");
+}
+
+#[tokio::test]
+async fn a_history_that_is_not_kept_is_refused() {
+    let server = Running::start(&free()).await;
+    server.publish(1_000, &[]);
+    let peer = Peer::of(&server).await;
+    let moment = |s: u64| DateTime::from(aegis_adapters::opcua::values::ticks(BEGAN + s * 1_000_000_000));
+    let actions = [
+        HistoryReadAction::ReadAtTimeDetails(ReadAtTimeDetails {
+            req_times: Some(vec![moment(1)]),
+            use_simple_bounds: false,
+        }),
+        HistoryReadAction::ReadProcessedDetails(ReadProcessedDetails {
+            start_time: moment(0),
+            end_time: moment(2),
+            processing_interval: 1_000.0,
+            aggregate_type: Some(vec![ObjectId::AggregateFunction_Average.into()]),
+            ..Default::default()
+        }),
+        HistoryReadAction::ReadRawModifiedDetails(ReadRawModifiedDetails {
+            is_read_modified: true,
+            start_time: moment(0),
+            end_time: moment(2),
+            num_values_per_node: 0,
+            return_bounds: false,
+        }),
+    ];
+    for action in actions {
+        let node = HistoryReadValueId { node_id: peer.id("Coolant.Flow"), ..Default::default() };
+        let what = format!("{action:?}");
+        let read = peer.session.history_read(action, TimestampsToReturn::Source, false, &[node]).await;
+        assert_eq!(read.unwrap()[0].status_code, StatusCode::BadHistoryOperationUnsupported, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn events_of_the_last_hour_can_be_read() {
+    let server = Running::start(&free()).await;
+    server.publish(0, &[]);
+    server.publish(1_000, &[("coolant_flow", 12.0, Quality::Bad)]);
+    server.publish(2_000, &[("coolant_flow", 41.0, Quality::Good)]);
+    let peer = Peer::of(&server).await;
+    let field = |name: &str| SimpleAttributeOperand {
+        type_definition_id: ObjectTypeId::BaseEventType.into(),
+        browse_path: Some(vec![QualifiedName::new(0, name)]),
+        attribute_id: AttributeId::Value as u32,
+        ..Default::default()
+    };
+    let moment = |ms: u64| DateTime::from(aegis_adapters::opcua::values::ticks(BEGAN + ms * 1_000_000));
+    let read = async |node: NodeId, start: u64, end: u64| {
+        let details = ReadEventDetails {
+            num_values_per_node: 0,
+            start_time: moment(start),
+            end_time: moment(end),
+            filter: EventFilter {
+                select_clauses: Some(["Severity"].map(field).into()),
+                ..EventFilter::default()
+            },
+        };
+        let node = HistoryReadValueId { node_id: node, ..Default::default() };
+        let action = HistoryReadAction::ReadEventDetails(details);
+        let result = peer
+            .session
+            .history_read(action, TimestampsToReturn::Source, false, &[node])
+            .await
+            .unwrap()
+            .remove(0);
+        let events = result.history_data.into_inner_as::<HistoryEvent>().and_then(|h| h.events);
+        let fields = events.into_iter().flatten().flat_map(|e| e.event_fields.unwrap_or_default());
+        (result.status_code, fields.map(|f| f.to_string()).collect::<Vec<_>>())
+    };
+    let told = |severities: &[&str]| (StatusCode::Good, severities.iter().map(|s| (*s).to_owned()).collect());
+    let machine = || peer.id("Machine");
+    assert_eq!(read(machine(), 0, 1_500).await, told(&["700"]));
+    assert_eq!(read(machine(), 0, 9_000).await, told(&["700", "100", "500"]));
+    assert_eq!(read(machine(), 9_000, 0).await, told(&["500", "100", "700"]));
+    assert_eq!(read(machine(), 5_000, 9_000).await.0, StatusCode::GoodNoData);
+    assert_eq!(read(peer.id("Coolant"), 0, 9_000).await.0, StatusCode::BadHistoryOperationUnsupported);
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ struct EquipmentEntry {
     profile: Option<Spanned<PathBuf>>,
     /// How it speaks.
     protocol: Spanned<String>,
-    /// `host:port`; for `modbus-rtu` the path of the serial port.
+    /// `host:port`; for `modbus-rtu` the path of the serial port, for `opcua` an `opc.tcp` URL as well.
     address: Spanned<String>,
     /// The Modbus unit identifier, the HSMS device identifier, or the BACnet device instance.
     unit: Option<Spanned<u32>>,
@@ -511,18 +511,24 @@ fn protocol_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Resu
     })
 }
 
-/// `host:port`; the name is looked up at each connection, so that equipment may move.
+/// `host:port`, or of OPC UA a whole URL; the name is looked up at each connection, so that equipment may move.
 fn address_of(
     e: &EquipmentEntry,
     protocol: Protocol,
     at: &dyn Fn(usize) -> String,
 ) -> anyhow::Result<String> {
     let text = e.address.get_ref();
+    let opcua = protocol == Protocol::Opcua;
+    let authority = match text.strip_prefix("opc.tcp://").filter(|_| opcua) {
+        Some(rest) => rest.split_once('/').map_or(rest, |(authority, _)| authority),
+        None => text.as_str(),
+    };
     let valid = protocol == Protocol::ModbusRtu
-        || text
+        || authority
             .rsplit_once(':')
             .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0));
-    ensure!(valid, "{}: address {text:?}: host:port would be right", at(e.address.span().start));
+    let or_url = if opcua { " or opc.tcp://host:port/path" } else { "" };
+    ensure!(valid, "{}: address {text:?}: host:port{or_url} would be right", at(e.address.span().start));
     Ok(text.clone())
 }
 
@@ -551,6 +557,24 @@ mod tests {
         let path = dir.path().join("sentinel.toml");
         std::fs::write(&path, text).unwrap();
         Config::read(&path).map(|_| String::new()).unwrap_or_else(|e| format!("{e:#}"))
+    }
+
+    #[test]
+    fn a_machine_on_opc_ua_may_have_a_whole_url() {
+        let opcua = GOOD.replace("\"ffu\"", "\"cnc\"").replace("modbus-tcp", "opcua");
+        let at = |address: &str| told(&opcua.replace("127.0.0.1:5021", address));
+        for right in ["10.0.0.1:4840", "opc.tcp://10.0.0.1:4840", "opc.tcp://mill.plant:4840/cell/3:1"] {
+            assert_eq!(at(right), "");
+        }
+        for wrong in ["opc.tcp://10.0.0.1/path", "http://10.0.0.1:80/", "10.0.0.1"] {
+            assert!(
+                at(wrong).contains("host:port or opc.tcp://host:port/path would be right"),
+                "{}",
+                at(wrong)
+            );
+        }
+        let url = GOOD.replace("127.0.0.1:5021", "opc.tcp://127.0.0.1:5021/x");
+        assert!(told(&url).contains("host:port would be right"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use aegis_models::profile::{DataType, PointSpec};
@@ -25,6 +25,19 @@ pub(super) fn prove_at(site: &Site, name: &str, protocol: Protocol) {
 
 /// The same, of machines as `aegis fab --json` describes them, with arguments for the client.
 fn prove_of(fab: &serde_json::Value, site: &Site, name: &str, args: &[&str], protocol: Protocol) {
+    let output = examined(name, args, fab);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{name}: {told}\n{}", String::from_utf8_lossy(&output.stderr));
+    let speaks = |m: &&aegis_models::site::MachineEntry| m.endpoints.iter().any(|e| e.protocol == protocol);
+    let names: BTreeSet<&str> = site.machines.iter().filter(speaks).map(|m| m.name.as_str()).collect();
+    assert!(!names.is_empty(), "no machine speaks {protocol}");
+    for machine in names {
+        assert!(told.contains(machine), "{name} says nothing of {machine}: {told}");
+    }
+}
+
+/// What a client makes of machines.
+fn examined(name: &str, args: &[&str], fab: &serde_json::Value) -> Output {
     let mut peer = script(name);
     let mut peer = peer
         .args(args)
@@ -35,15 +48,7 @@ fn prove_of(fab: &serde_json::Value, site: &Site, name: &str, args: &[&str], pro
         .expect("python starts");
     // A script that cannot begin may end before it has read all, and then says why.
     let _ = peer.stdin.take().expect("piped").write_all(fab.to_string().as_bytes());
-    let output = peer.wait_with_output().expect("it ends");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{name}: {told}\n{}", String::from_utf8_lossy(&output.stderr));
-    let speaks = |m: &&aegis_models::site::MachineEntry| m.endpoints.iter().any(|e| e.protocol == protocol);
-    let names: BTreeSet<&str> = site.machines.iter().filter(speaks).map(|m| m.name.as_str()).collect();
-    assert!(!names.is_empty(), "no machine speaks {protocol}");
-    for machine in names {
-        assert!(told.contains(machine), "{name} says nothing of {machine}: {told}");
-    }
+    peer.wait_with_output().expect("it ends")
 }
 
 /// What `aegis fab --json` says, with the addresses at which machines listen in this run.
@@ -155,6 +160,37 @@ fn pymodbus_writes_single_registers_and_bits_of_them() {
 #[test]
 fn asyncua_reads_writes_and_provokes_every_machine_on_opc_ua() {
     prove("opcua_client.py", Protocol::Opcua);
+}
+
+#[test]
+fn asyncua_comes_in_over_protected_channels_once_it_is_trusted_and_with_the_right_password_only() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |part: &str| dir.path().join(part).display().to_string();
+    std::fs::write(at("password"), "of this test").expect("written");
+    let (pki, password) = (at("pki"), at("password"));
+    let served = Served::start(&["--pki", &pki, "--user", "operator", "--password-file", &password]);
+    let mut mill = served.site.clone();
+    mill.machines.retain(|m| m.name == "CNC-01");
+    let with = |mode: &str, password: &str| {
+        let mut fab = fab_of(&mill);
+        fab[0]["security"] = serde_json::json!({
+            "mode": mode, "user": "operator", "password": password, "certificate": at("peer.der"), "key": at("peer.pem"),
+        });
+        let output = examined("opcua_client.py", &[], &fab);
+        let told = [output.stdout, output.stderr].map(|t| String::from_utf8_lossy(&t).into_owned()).concat();
+        (output.status.success(), told)
+    };
+    let (came_in, told) = with("SignAndEncrypt", "of this test");
+    assert!(!came_in && told.contains("FAIL CNC-01 connect"), "a stranger: {told}");
+    // What an administrator does: the certificate of the stranger goes among the trusted, under any name.
+    std::fs::copy(at("peer.der"), at("pki/trusted/peer.crt")).expect("copied");
+    for mode in ["Sign", "SignAndEncrypt"] {
+        let (came_in, told) = with(mode, "of this test");
+        assert!(came_in, "{mode}: {told}");
+    }
+    let (came_in, told) = with("SignAndEncrypt", "of another test");
+    assert!(!came_in && told.contains("FAIL CNC-01 connect"), "a wrong password: {told}");
+    assert!(told.contains("BadUserAccessDenied"), "{told}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::clients::{serial_line, serve_shared_lines};
 use super::script;
-use crate::support::{Log, Running, Served, aegis, bin_path, sentinel_hash, stdout_of};
+use crate::support::{Log, Running, Served, aegis, bin_path, program_hash, stdout_of};
 
 /// Fab seconds in a second.
 const PACE: f64 = 20.0;
@@ -41,6 +41,8 @@ struct Peer {
     threat: ThreatKind,
     /// What the server says of the write besides the point and its value.
     by: &'static str,
+    /// Whether it lets in nobody but a user over a protected channel.
+    secured: bool,
 }
 
 /// A sentinel that watches a foreign server.
@@ -48,9 +50,14 @@ struct Watch {
     dir: tempfile::TempDir,
     log: Log,
     _sentinel: Running,
+    /// Of the program that runs.
+    hash: String,
     kind: String,
     address: String,
 }
+
+/// Who that is, and the password.
+const USER: (&str, &str) = ("operator", "of this test");
 
 impl Peer {
     /// The machine behind its server, and the sentinel that watches it, with those lines of configuration besides.
@@ -71,9 +78,23 @@ impl Peer {
         };
         twin.plan(fault).expect("the kind has that fault");
 
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |part: &str| dir.path().join(part);
         let mut server = Running::start(script(self.script).args(self.args));
         let told = server.lines();
-        server.say(&json!({ "name": self.machine, "profile": profile }));
+        let mut order = json!({ "name": self.machine, "profile": profile });
+        if self.secured {
+            // The machine's certificate is trusted beforehand, under a name of the administrator's.
+            std::fs::create_dir_all(at("pki/trusted")).expect("a folder");
+            std::fs::write(at("password"), USER.1).expect("written");
+            order["security"] = json!({
+                "user": USER.0,
+                "password": USER.1,
+                "certificate": at("pki/trusted/the mill.der"),
+                "key": at("key.pem"),
+            });
+        }
+        server.say(&order);
         let first = told.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
             panic!("{} does not serve: see what it says above", self.script);
         });
@@ -81,16 +102,16 @@ impl Peer {
         // A serial port's path, or a port of this machine.
         let address = port.as_str().map_or_else(|| format!("127.0.0.1:{port}"), str::to_owned);
 
-        let dir = tempfile::tempdir().expect("a folder");
-        let (log, _sentinel) = self.watch(dir.path(), &kind, &address, more);
-        println!("{} against {}: aegis-sentinel {}", self.protocol, self.script, sentinel_hash());
+        let (log, sentinel) = self.watch(dir.path(), &kind, &address, more);
+        let hash = program_hash(&sentinel);
+        println!("{} against {}: aegis-sentinel {hash}", self.protocol, self.script);
         let plant = Plant { twin, profile, server, told, written: Vec::new(), obeys: true };
-        (plant, Watch { dir, log, _sentinel, kind, address })
+        (plant, Watch { dir, log, _sentinel: sentinel, hash, kind, address })
     }
 
     fn prove(&self) {
         let (mut plant, watch) = self.begin("");
-        let Watch { dir, log, kind, address, .. } = &watch;
+        let Watch { dir, log, hash, kind, address, .. } = &watch;
         // It may get its name when there is more to see.
         let opened = |b: &Body| match b {
             Body::IncidentOpened { incident } | Body::IncidentUpdated { incident } => {
@@ -110,8 +131,8 @@ impl Peer {
         plant.live_until(log, "a write that is read back", read_back);
         let written = &plant.written;
         assert!(written.iter().any(|w| w.contains(self.by)), "{} was told of {written:?}", self.script);
-        if address.starts_with("127.") {
-            self.watch_the_twin(kind);
+        if address.starts_with("127.") && !self.secured {
+            self.watch_the_twin(kind, hash);
         }
     }
 
@@ -138,6 +159,10 @@ impl Peer {
             // Pseudo-terminals know no parity.
             config += "serial = \"19200 8N1\"\n";
         }
+        if self.secured {
+            config += "security = \"sign_and_encrypt\"\npki = \"pki\"\npassword_file = \"password\"\n";
+            config += &format!("user = {:?}\n", USER.0);
+        }
         config += more;
         std::fs::write(dir.join("sentinel.toml"), config).expect("written");
         let mut command = Command::new(bin_path("aegis-sentinel"));
@@ -146,13 +171,15 @@ impl Peer {
     }
 
     /// The same program, with nothing changed but the address, hears the served twin.
-    fn watch_the_twin(&self, kind: &str) {
+    fn watch_the_twin(&self, kind: &str, hash: &str) {
         let served = Served::start(&["--pace", &PACE.to_string()]);
         let machine =
             served.site.machines.iter().find(|m| m.name == self.machine).expect("the built-in site");
         let dir = tempfile::tempdir().expect("a folder");
-        let (log, _sentinel) = self.watch(dir.path(), kind, &machine.endpoints[0].address, "");
-        println!("{} against the twin: aegis-sentinel {}", self.protocol, sentinel_hash());
+        let (log, sentinel) = self.watch(dir.path(), kind, &machine.endpoints[0].address, "");
+        let same = program_hash(&sentinel);
+        println!("{} against the twin: aegis-sentinel {same}", self.protocol);
+        assert_eq!(same, hash, "what is tested on the twin is what watches real equipment");
         log.wait("a baseline", |b| matches!(b, Body::Watching { .. }));
     }
 }
@@ -212,7 +239,7 @@ impl Plant {
             }
         }
         if !set.is_empty() {
-            self.server.say(&json!({ "set": set }));
+            self.server.say(&json!({ "at": frame.time.secs_f64(), "set": set }));
         }
         for r in &frame.records {
             let spec = &self.profile.records[usize::from(r.kind)];
@@ -238,6 +265,7 @@ fn a_fan_filter_unit_served_by_pymodbus_is_watched_and_written() {
         fault: "filter_clog",
         threat: ThreatKind::FilterEndOfLife,
         by: "",
+        secured: false,
     }
     .prove();
 }
@@ -252,6 +280,22 @@ fn a_machining_centre_served_by_asyncua_is_watched_and_written() {
         fault: "chatter",
         threat: ThreatKind::Chatter,
         by: "",
+        secured: false,
+    }
+    .prove();
+}
+
+#[test]
+fn a_machining_centre_served_by_asyncua_to_one_user_over_protected_channels_is_watched_and_written() {
+    Peer {
+        script: "opcua_server.py",
+        args: &[],
+        protocol: "opcua",
+        machine: "CNC-01",
+        fault: "chatter",
+        threat: ThreatKind::Chatter,
+        by: "",
+        secured: true,
     }
     .prove();
 }
@@ -266,6 +310,7 @@ fn a_wire_bonder_served_by_secsgem_is_watched_and_written() {
         fault: "clamp_loose",
         threat: ThreatKind::QualityDefect,
         by: "S2F41 STOP",
+        secured: false,
     }
     .prove();
 }
@@ -280,6 +325,7 @@ fn an_air_handling_unit_served_by_bacpypes3_is_watched_and_written() {
         fault: "damper_stuck",
         threat: ThreatKind::FacilityIntegrity,
         by: "",
+        secured: false,
     }
     .prove();
 }
@@ -314,6 +360,7 @@ fn a_fan_filter_unit_on_a_serial_line_served_by_pymodbus_is_watched_and_written(
         fault: "filter_clog",
         threat: ThreatKind::FilterEndOfLife,
         by: "",
+        secured: false,
     }
     .prove();
 }
