@@ -192,7 +192,7 @@ impl Device {
         }
         // A range without an end has none to be bounded at, and one of no length has held it already.
         let ends = bounds && !more && left > values.len() && Resume::is_given(to);
-        if ends && !(from == to && !values.is_empty()) {
+        if ends && (from != to || values.is_empty()) {
             values.push(image.bound_after(i, to, backwards));
         }
         values.splice(0..0, first);

@@ -26,6 +26,9 @@ pub enum By {
     Server,
 }
 
+/// A time stamp, and whose [100 ns since 1601].
+pub(super) type Stamp = (By, i64);
+
 /// A moment of another's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -114,7 +117,7 @@ impl Stamps {
     }
 
     /// A value out of a history, when it is newer than what was heard before.
-    pub(super) fn recall(&mut self, change: &Change, heard_until: i64) -> Option<(By, i64)> {
+    pub(super) fn recall(&mut self, change: &Change, heard_until: i64) -> Option<Stamp> {
         let t = change.source.filter(|t| *t > heard_until)?;
         let past = &mut self.places[change.place];
         past.recalled = past.recalled.max(Some(t));
@@ -127,7 +130,7 @@ impl Stamps {
     }
 
     /// The moment of a change: none at all when it is known already, and no moment where nobody tells one.
-    pub(super) fn judge(&mut self, change: &Change) -> Option<Option<(By, i64)>> {
+    pub(super) fn judge(&mut self, change: &Change) -> Option<Option<Stamp>> {
         let past = &mut self.places[change.place];
         let same = past.sample.is_some_and(|s| alike(&s, &change.sample));
         if same && change.source == past.source {
@@ -162,7 +165,7 @@ impl Stamps {
     }
 
     /// As others are told it.
-    pub(super) fn moment(&self, (by, ticks): (By, i64)) -> Moment {
+    pub(super) fn moment(&self, (by, ticks): Stamp) -> Moment {
         let newest = self.newest[by as usize].unwrap_or(ticks);
         Moment { by, unix_ns: values::unix_ns(ticks), newest_unix_ns: values::unix_ns(newest) }
     }
@@ -172,8 +175,11 @@ fn alike(a: &Sample, b: &Sample) -> bool {
     a.quality == b.quality && (a.value == b.value || a.quality == Quality::Bad)
 }
 
+/// Places and their values at one moment.
+pub(super) type Group = Vec<(usize, Sample)>;
+
 /// A change whose moment is known.
-pub(super) type Placed = (Option<(By, i64)>, usize, Sample);
+pub(super) type Placed = (Option<Stamp>, usize, Sample);
 
 /// Changes that wait to be told, those of the earliest moment first.
 #[derive(Debug, Default)]
@@ -193,9 +199,9 @@ impl Waiting {
 
     /// The changes of one moment, of each place one, and in the places' order. What lies closer together than `within`
     /// [100 ns] is of one moment: a machine samples its points one after the other.
-    pub(super) fn take(&mut self, within: i64) -> Option<(Option<(By, i64)>, Vec<(usize, Sample)>)> {
+    pub(super) fn take(&mut self, within: i64) -> Option<(Option<Stamp>, Group)> {
         let (first, ..) = *self.changes.front()?;
-        let mut taken: Vec<(usize, Sample)> = Vec::new();
+        let mut taken = Group::new();
         let mut seen = BTreeSet::new();
         while let Some((moment, place, sample)) = self.changes.front().copied() {
             match (first, moment) {
@@ -225,7 +231,7 @@ mod tests {
         Change { place: 0, sample, source, server }
     }
 
-    fn heard(stamps: &mut Stamps, changes: &[Change]) -> Vec<Option<Option<(By, i64)>>> {
+    fn heard(stamps: &mut Stamps, changes: &[Change]) -> Vec<Option<Option<Stamp>>> {
         stamps.fit(1);
         changes.iter().map(|c| stamps.judge(c)).collect()
     }
