@@ -340,6 +340,7 @@ fn what_was_changed_in_vain_at_an_air_handling_unit_served_by_bacpypes3_is_taken
         fault: "filter_clog",
         threat: ThreatKind::FilterEndOfLife,
         by: "",
+        secured: false,
     };
     // The device tells its changes by itself, and has the number that it should have.
     let written = peer.prove_that_vain_writes_are_taken_back("unit = 5001\ncov = true\n");
