@@ -317,17 +317,56 @@ def commands(m):
 
 
 def moves_recipes(m):
-    held = m.sf(7, 19)
-    for recipe in (m.gem.get("recipes") or {}).get("recipe", []):
+    """Recipes up and down, and the one that was sent down is selected and runs."""
+    held = list(m.sf(7, 19))
+    recipes = (m.gem.get("recipes") or {}).get("recipe", [])
+    for recipe in recipes:
         check(recipe["ppid"] in held, f"S7F20 has no {recipe['ppid']}")
         found = m.sf(7, 5, recipe["ppid"])
         check(found["PPBODY"] == recipe["body"], f"S7F6 gives {found}")
-    check(m.sf(7, 1, {"PPID": "PEER", "LENGTH": 4}) == 0, "S7F1 is not granted")
-    check(m.sf(7, 3, {"PPID": "PEER", "PPBODY": VARIABLES.Binary(b"\0\1\2\3")}) == 0, "S7F3")
-    check(m.sf(7, 5, "PEER")["PPBODY"] == b"\0\1\2\3", "S7F6 gives another body than was sent")
+    body = recipes[0]["body"].replace("FORCE 45 gf", "FORCE 42 gf")
+    check(m.sf(7, 1, {"PPID": "PEER", "LENGTH": len(body)}) == 0, "S7F1 is not granted")
+    check(m.sf(7, 3, {"PPID": "PEER", "PPBODY": VARIABLES.String(body)}) == 0, "S7F3")
+    check(m.sf(7, 5, "PEER")["PPBODY"] == body, "S7F6 gives another body than was sent")
+    code = m.sf(7, 3, {"PPID": "NONE", "PPBODY": VARIABLES.Binary(b"\0\1\2\3")})
+    check(code == 5, f"S7F3 of a body that cannot run: ACKC7 {code}")
+    selects(m, "PEER", [r["ppid"] for r in recipes])
     check(m.sf(7, 17, ["PEER"]) == 0, "S7F17")
     check(m.sf(7, 17, ["PEER"]) == 4, "S7F17 of no recipe is not ACKC7 4")
-    check(list(m.sf(7, 19)) == list(held), "S7F20 lists others than before")
+    check(list(m.sf(7, 19)) == held, "S7F20 lists others than before")
+
+
+def finished(m, name):
+    return next(e["ceid"] for e in m.gem["event"] if e["on"] == {"finished": name})
+
+
+def does(m, name, *parameters, also=()):
+    """A command that is accepted for later, the events that come of it, and the one that tells its end."""
+    wanted = {finished(m, name), *also}
+    m.silence()
+    check(m.sf(2, 37, {"CEED": True, "CEID": sorted(wanted)}) == 0, "S2F37")
+    found = command(m, name, *parameters)
+    check(found["HCACK"] == 4, f"{name} {parameters}: {found}")
+    while wanted:
+        got = m.wait(f"{name}: CEID {sorted(wanted)}", 6, 11, lambda s: s.CEID.get() in wanted)
+        wanted.discard(got.CEID.get())
+
+
+def selects(m, sent, built_in):
+    """PP-SELECT of each recipe, with RecipeChanged; then the bonds are made by what its body says."""
+    changed = next(e["ceid"] for e in m.gem["event"] if e["on"] == {"changed": m.gem["recipes"]["point"]})
+    executing = 8
+    does(m, "STOP")
+    try:
+        for ppid in (built_in[1], sent):
+            does(m, "PP-SELECT", ("PPID", ppid), also=[changed])
+            check(m.sf(1, 3, [executing]) == [ppid], f"PPExecName is not {ppid}")
+        force = m.points["force_set"]["gem"]["vid"]
+        check(number(m.sf(2, 13, [force])[0]) == 42.0, "the machine does not run what was sent")
+        does(m, "PP-SELECT", ("PPID", built_in[0]), also=[changed])
+    finally:
+        does(m, "START")
+    check(m.sf(2, 37, {"CEED": False, "CEID": []}) == 0, "S2F37: all events off")
 
 
 def sets_clock(m):

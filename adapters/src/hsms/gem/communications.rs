@@ -92,8 +92,8 @@ impl Equipment {
         ]);
         let message = Message { stream: 1, function: 13, wants_reply: true, body: Some(body) };
         self.communications = match self.send_now(message, Purpose::Establish) {
-            true => Communications::WaitCra,
-            false => self.delay(),
+            Ok(()) => Communications::WaitCra,
+            Err(_) => self.delay(),
         };
     }
 
