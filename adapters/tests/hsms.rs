@@ -9,4 +9,5 @@ mod hsms {
     mod gem_spool;
     mod gem_states;
     mod gem_support;
+    mod session;
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use aegis_models::{Event, Seed, Site, Time};
 use aegis_sim::host::Host;
 use aegis_sim::host::door::Setting;
+use aegis_sim::host::state::StateFolder;
 use aegis_sim::{STEP, Twin, TwinOptions};
 use anyhow::Context;
 
@@ -20,6 +21,7 @@ use crate::world::{lines, twin_for};
 #[command(after_help = "Examples:
   aegis serve
   aegis serve --scenario scenarios/library/ffu/filter-clog.toml --pace 20
+  aegis serve --state served --operator       orders as \"WB-01 offline\" from standard input
   aegis serve --port 15020        ports 15020 and the following instead of the site's")]
 pub struct Args {
     /// Inject the faults of this scenario
@@ -46,6 +48,15 @@ pub struct Args {
     /// A file with that user's password in its first line
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
+    /// Serve the machines of this site instead of the built-in fab's
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    site: Option<PathBuf>,
+    /// Keep in this folder, made when missing, what GEM equipment must not lose by a restart: spool, reports, recipes
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Take an operator's orders to GEM equipment from standard input, as `WB-01 offline`; `WB-01 help` lists them
+    #[arg(long)]
+    operator: bool,
     /// First the site as it is served, then the truth, as JSON Lines
     #[arg(long)]
     json: bool,
@@ -62,7 +73,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
-    let mut site = Site::built_in();
+    let mut site = match &args.site {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            Site::parse(&text).with_context(|| path.display().to_string())?
+        }
+        None => Site::built_in(),
+    };
     let scenario = args.scenario.as_ref().map(|path| Scenario::read(path, &site)).transpose()?;
     if let Some(s) = &scenario {
         site = s.part_of(&site);
@@ -77,9 +94,18 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     };
     let end = scenario.as_ref().filter(|_| args.once).map(|s| Time::ZERO.after(s.duration.0));
     let lines = scenario.as_ref().map(|s| lines(s, &site, seed, args.pace)).unwrap_or_default();
-    let setting = Setting { pki: args.pki.clone(), user: user(&args)?, ..Setting::now() };
+    let state = args.state.clone().map(|path| StateFolder { path, warn });
+    let setting = Setting { pki: args.pki.clone(), user: user(&args)?, state, ..Setting::now() };
     let mut host = Host::open(twin, site, lines, &setting).await?;
     print(&greeting(&args, host.site())?)?;
+    let equipment = host.equipment();
+    let operator = async {
+        super::operator::obey(equipment).await;
+        // Without an operator the machines go on.
+        if !args.until_stdin_closes {
+            std::future::pending().await
+        }
+    };
     let tell = |_: &Twin, truth: Vec<Event>| {
         for event in truth {
             let line =
@@ -91,8 +117,10 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     tokio::select! {
         ended = host.run(args.pace, end, tell) => ended?,
         _ = tokio::signal::ctrl_c() => {}
-        () = aegis_edge::stdin_closed(), if args.until_stdin_closes => {}
+        () = operator, if args.operator => {}
+        () = aegis_edge::stdin_closed(), if args.until_stdin_closes && !args.operator => {}
     }
+    host.finish();
     // Beside what a program reads from standard output: only a person asks how the twin kept its time.
     let _ = writeln!(
         anstream::stderr(),
@@ -101,6 +129,10 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         STEP.as_secs_f64() * 1e3 / args.pace
     );
     Ok(ExitCode::from(MET))
+}
+
+fn warn(what: &str) {
+    let _ = writeln!(anstream::stderr(), "{what}");
 }
 
 fn user(args: &Args) -> anyhow::Result<Option<(String, String)>> {

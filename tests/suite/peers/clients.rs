@@ -7,7 +7,7 @@ use std::process::Stdio;
 use aegis_models::{Protocol, Site};
 
 use super::script;
-use crate::support::{Served, aegis, stdout_of};
+use crate::support::{Served, aegis, aegis_path, stdout_of};
 
 /// Lets a client prove every machine that speaks a protocol. Each has to be named in what it tells.
 fn prove(name: &str, protocol: Protocol) {
@@ -64,6 +64,13 @@ fn asyncua_reads_writes_and_provokes_every_machine_on_opc_ua() {
 #[test]
 fn secsgem_establishes_reads_commands_and_provokes_every_machine_on_hsms() {
     prove("gem_host.py", Protocol::Hsms);
+}
+
+#[test]
+fn secsgem_sees_what_an_operator_does_and_finds_the_spool_after_a_restart() {
+    let output = script("gem_life.py").arg(aegis_path()).output().expect("python starts");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

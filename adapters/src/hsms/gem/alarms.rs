@@ -47,6 +47,7 @@ impl Equipment {
 
     /// S5F1 where it is enabled, then the events of that alarm (E30, alarm management).
     fn turn_alarm(&mut self, alid: u32, set: bool) {
+        self.changed();
         if set {
             self.alarms.set.insert(alid);
         } else {

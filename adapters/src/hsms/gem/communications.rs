@@ -44,6 +44,7 @@ impl Equipment {
     /// The operator wants a host.
     pub fn enable(&mut self, now: Time) {
         self.advance(now);
+        self.changed();
         if self.communications == Communications::Disabled {
             self.communications = Communications::NoLink;
             if self.session.is_selected() {
@@ -55,6 +56,7 @@ impl Equipment {
     /// The operator wants no host: the session ends.
     pub fn disable(&mut self, now: Time) {
         self.advance(now);
+        self.changed();
         self.link_lost();
         self.communications = Communications::Disabled;
         self.session.separate(now);

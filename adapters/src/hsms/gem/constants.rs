@@ -120,6 +120,7 @@ impl Equipment {
 
     fn set_own_constant(&mut self, constant: usize, value: f64) -> bool {
         let set = self.constants.set(constant, value);
+        self.changed();
         if set && constant == own::ENABLE_SPOOLING && value == 0.0 {
             self.purge();
         }

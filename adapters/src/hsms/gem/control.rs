@@ -68,6 +68,7 @@ impl Equipment {
     /// The operator asks to go on-line: S1F1 asks whether a host is there.
     pub fn operator_online(&mut self, now: Time) {
         self.advance(now);
+        self.changed();
         self.control.operator = Some(true);
         self.operator_did("ON-LINE");
         if self.control.state == ControlState::EquipmentOffline {
@@ -79,6 +80,7 @@ impl Equipment {
     /// The operator goes off-line.
     pub fn operator_offline(&mut self, now: Time) {
         self.advance(now);
+        self.changed();
         self.control.operator = Some(false);
         self.operator_did("OFF-LINE");
         self.go_offline(ControlState::EquipmentOffline);
@@ -97,6 +99,7 @@ impl Equipment {
 
     fn switch(&mut self, now: Time, to: ControlState, name: &str) {
         self.advance(now);
+        self.changed();
         self.control.switch = Some(to);
         self.operator_did(name);
         if self.control.state.is_online() && self.control.state != to {

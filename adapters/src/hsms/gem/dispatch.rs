@@ -40,11 +40,34 @@ impl Answer {
     }
 }
 
+/// Requests that only read.
+const READS: &[(u8, u8)] = &[
+    (1, 1),
+    (1, 3),
+    (1, 11),
+    (1, 13),
+    (1, 21),
+    (1, 23),
+    (2, 13),
+    (2, 17),
+    (2, 25),
+    (2, 29),
+    (2, 47),
+    (5, 5),
+    (5, 7),
+    (6, 15),
+    (6, 17),
+    (6, 19),
+    (6, 21),
+    (7, 5),
+    (7, 19),
+];
+
 /// Streams of which the equipment knows any function.
 const STREAMS: &[u8] = &[1, 2, 5, 6, 7, 9, 10];
 
 impl Equipment {
-    /// A primary message of the host.
+    /// A primary message of the host, which may change what a restart must keep.
     pub(super) fn primary(&mut self, received: &Received) {
         let m = &received.message;
         let establishes = (m.stream, m.function) == (1, 13);
@@ -66,6 +89,9 @@ impl Equipment {
         }
         if !STREAMS.contains(&m.stream) {
             return self.error(3, Some(header));
+        }
+        if !READS.contains(&(m.stream, m.function)) {
+            self.changed();
         }
         match self.answer(m) {
             Ok(Answer::Body(body)) => self.reply(received, m.function + 1, Some(body)),

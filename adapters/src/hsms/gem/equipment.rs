@@ -76,6 +76,8 @@ pub struct Equipment {
     pub(super) conversations: Conversations,
     pub(super) writes: VecDeque<(PointIx, f64)>,
     pub(super) close: bool,
+    /// Counts the changes of what [`Equipment::state`] keeps.
+    pub(super) revision: u64,
 }
 
 /// Messages that a host announced, by stream and function, until when each is awaited, and the id that goes with it.
@@ -111,6 +113,7 @@ impl Equipment {
             conversations: BTreeMap::new(),
             writes: VecDeque::new(),
             close: false,
+            revision: 0,
             options,
             catalog,
         };
@@ -196,6 +199,16 @@ impl Equipment {
     /// Primary messages that were given up because the host took none.
     pub fn lost(&self) -> u64 {
         self.outbox.lost
+    }
+
+    /// How often what [`Equipment::state`] keeps has changed since this equipment was made.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Something of what is kept has changed.
+    pub(super) fn changed(&mut self) {
+        self.revision += 1;
     }
 
     /// Time never goes back, whatever the caller says.

@@ -71,6 +71,7 @@ impl Equipment {
         // TransitionType 0: from the lower zone to the upper; 1: from the upper to the lower (E30).
         for (crossed, kind) in [(up, 0), (down, 1)] {
             if !crossed.is_empty() {
+                self.changed();
                 self.happened.limit_variable = vid;
                 self.happened.event_limit = crossed;
                 self.happened.transition_type = kind;

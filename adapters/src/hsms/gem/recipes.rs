@@ -145,6 +145,7 @@ impl Equipment {
                 }
                 self.recipes.numbers.extend(number.map(|n| (ppid.clone(), n)));
                 self.recipes.bodies.insert(ppid, body);
+                self.changed();
                 ACCEPTED
             }
         }
@@ -210,6 +211,7 @@ impl Equipment {
     }
 
     fn recipe_changed(&mut self, ppid: &str, status: u8) {
+        self.changed();
         self.happened.pp_change_name = ppid.to_owned();
         self.happened.pp_change_status = status;
         self.fire_own(OwnEvent::ProcessProgramChange);

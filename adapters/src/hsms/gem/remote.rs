@@ -216,6 +216,7 @@ impl Equipment {
     fn command_done(&mut self, p: Pending) {
         if let Some(ppid) = p.ppid {
             self.recipes.selected = ppid;
+            self.changed();
             self.fire_own(OwnEvent::ProcessProgramSelected);
         }
         // EXECUTING is where the machine itself leads, where the profile says how that is seen.

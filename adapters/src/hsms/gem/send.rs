@@ -77,6 +77,10 @@ impl Equipment {
             self.outbox.lost += 1;
             return;
         }
+        // What waits is kept, until the host has acknowledged it.
+        if spoolable {
+            self.changed();
+        }
         self.outbox.bytes = bytes;
         self.outbox.queue.push_back(Sent { purpose, message });
     }
@@ -149,6 +153,9 @@ impl Equipment {
         let answers =
             |m: &&Message| (m.stream, m.function) == (sent.message.stream, sent.message.function + 1);
         let reply = reply.filter(answers);
+        if self.spools(&sent.message) {
+            self.changed();
+        }
         match sent.purpose {
             Purpose::Establish => self.established(reply),
             Purpose::AreYouThere => self.attempted(reply),

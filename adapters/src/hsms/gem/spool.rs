@@ -82,6 +82,7 @@ impl Equipment {
     }
 
     pub(super) fn spool(&mut self, message: Message) {
+        self.changed();
         let begins = !self.spool.on;
         if begins {
             self.spool.on = true;
@@ -122,6 +123,7 @@ impl Equipment {
                     self.spool.sending = waits;
                     if !waits {
                         self.spool.pop();
+                        self.changed();
                     }
                 }
             }
@@ -134,6 +136,7 @@ impl Equipment {
     /// What came of a spooled message: acknowledged it is gone; else it stays, and the transmission has failed.
     pub(super) fn unloaded(&mut self, message: Message, acknowledged: bool) {
         self.spool.sending = false;
+        self.changed();
         if !self.spool.on {
             return;
         }
@@ -163,6 +166,7 @@ impl Equipment {
         }
         self.spool.on = false;
         self.spool.left = None;
+        self.changed();
         self.fire_own(OwnEvent::SpoolingDeactivated);
     }
 
