@@ -110,14 +110,17 @@ impl Link {
     }
 }
 
+/// A frame that comes in, with its body; what goes out; what the owner is told.
+type Row = (Header, &'static [u8], Vec<Header>, Vec<Told>);
+
 #[test]
 fn every_frame_has_its_answer() {
     let ptype = |header: Header, ptype| Header { ptype, ..header };
     let other = |header: Header| Header { session: 9, ..header };
     let reject =
         |header: Header, what, why| Header { byte2: what, byte3: why, stype: REJECT, ptype: 0, ..header };
-    // Before a select, and after: what comes in; what goes out; what the owner is told.
-    let not_selected: Vec<(Header, &[u8], Vec<Header>, Vec<Told>)> = vec![
+    // Before a select, and after.
+    let not_selected: Vec<Row> = vec![
         // Reason 4: not selected. Its byte 2 is the session type.
         (data(0x81, 1, 7), &[], vec![reject(data(0x81, 1, 7), 0, 4)], vec![]),
         // Reason 1: no such session type; reason 2: no such presentation type, in byte 2.
@@ -135,7 +138,7 @@ fn every_frame_has_its_answer() {
         (control(SELECT, 0, 0, 7), &[], vec![control(SELECT + 1, 0, 0, 7)], vec![Told::Selected]),
         (control(SEPARATE, 0, 0, 7), &[], vec![], vec![Told::Close(CloseReason::Separated)]),
     ];
-    let selected: Vec<(Header, &[u8], Vec<Header>, Vec<Told>)> = vec![
+    let selected: Vec<Row> = vec![
         // Select status 1: active already.
         (control(SELECT, 0, 0, 7), &[], vec![control(SELECT + 1, 0, 1, 7)], vec![]),
         (control(LINKTEST, 0, 0, 7), &[], vec![control(LINKTEST + 1, 0, 0, 7)], vec![]),
