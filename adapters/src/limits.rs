@@ -106,10 +106,16 @@ pub const GEM_OPEN_TRANSACTIONS: usize = 16;
 pub const GEM_REPORTS: usize = 1024;
 /// Values in all reports of a GEM equipment.
 pub const GEM_REPORT_VALUES: usize = 16_384;
+/// Items of the values that one report, or all reports of one event, may carry: what an event costs each time.
+pub const GEM_EVENT_VALUES: usize = 4096;
 /// Links of reports to events.
 pub const GEM_REPORT_LINKS: usize = 4096;
 /// Identifiers that one request of a GEM host may name; beyond, S9F11.
 pub const GEM_REQUEST_ITEMS: usize = 16_384;
+/// The longest identifier that is a text [bytes].
+pub const GEM_ID_BYTES: usize = 120;
+/// Items of one reply to a GEM host; a request whose reply would have more is aborted.
+pub const GEM_REPLY_ITEMS: usize = 1 << 17;
 /// The longest message that S2F39 grants [bytes].
 pub const GEM_MULTI_BLOCK_BYTES: usize = 4 << 20;
 /// Messages that hosts announced and that are awaited.

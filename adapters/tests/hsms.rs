@@ -12,4 +12,5 @@ mod hsms {
     mod gem_support;
     mod host;
     mod host_support;
+    mod session;
 }

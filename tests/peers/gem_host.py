@@ -76,6 +76,49 @@ class S2F32(S64F1):
         pass
 
 
+class S2F39(S64F1):
+    """Asks for a long message; secsgem has no class for it: DATAID 7, and a length of four bytes."""
+
+    _stream, _function = 2, 39
+
+    def __init__(self, length):
+        super().__init__()
+        self.__dict__["length"] = length
+
+    def encode(self):
+        return b"\x01\x02\xb1\x04\0\0\0\x07\xb1\x04" + self.length.to_bytes(4, "big")
+
+
+class S2F40(S2F32):
+    """Its answer."""
+
+    _stream, _function = 2, 40
+
+
+class S10F5(S64F1):
+    """Shows two lines; the same."""
+
+    _stream, _function = 10, 5
+
+    def encode(self):
+        return b"\x01\x02\x21\x01\0\x01\x02\x41\x03one\x41\x03two"
+
+
+class S10F6(S2F32):
+    """Its answer."""
+
+    _stream, _function = 10, 6
+
+
+class S1F3(S64F1):
+    """Asks for status variables with a text where a list should be."""
+
+    _stream, _function = 1, 3
+
+    def encode(self):
+        return b"\x41\x03all"
+
+
 class S5F3(secsgem.secs.functions.SecsS05F03):
     """Turns an alarm on or off. The reply is the sender's to ask for (SEMI E5), and secsgem does not."""
 
@@ -111,7 +154,8 @@ class Machine:
             establish_communication_timeout=2,
             t3=10,
         )
-        settings.streams_functions.update(S2F32)
+        for answer in (S2F32, S2F40, S10F6):
+            settings.streams_functions.update(answer)
         self.host = secsgem.gem.GemHostHandler(settings)
         self.heard = queue.Queue()
         for stream, function in [(6, 11), (6, 1), (5, 1), (9, 3), (9, 5), (9, 7)]:
@@ -185,6 +229,21 @@ def identifies(m):
     check(found == [m.gem["model"], m.gem["software"]], f"S1F2 says {found}")
 
 
+def goes_off_line(m):
+    check(m.sf(1, 15) == 0, "S1F15")
+    reply = m.host.send_and_waitfor_response(m.host.stream_function(1, 3)([]))
+    check((reply.header.stream, reply.header.function) == (1, 0), "off-line S1F3 is not aborted")
+    check(m.sf(1, 17) == 0, "S1F17")
+    check(m.sf(1, 17) == 2, "S1F17 on-line is not ONLACK 2")
+
+
+def loops_back(m):
+    for size in (1, 300, 70000):
+        data = bytes(n % 251 for n in range(size))
+        found = m.sf(2, 25, data)
+        check((bytes([found]) if isinstance(found, int) else bytes(found)) == data, f"S2F26 of {size} bytes differs")
+
+
 def reads_status(m):
     names = {row["SVID"]: row for row in m.sf(1, 11, [])}
     for p in m.variables("sv"):
@@ -245,7 +304,7 @@ def gets_events(m):
         vids = [p["gem"]["vid"] for p in fields]
         m.silence()
         check(m.sf(2, 37, {"CEED": False, "CEID": []}) == 0, "S2F37: all events off")
-        check(m.sf(2, 33, {"DATAID": 0, "DATA": []}) == 0, "S2F33: no reports")
+        check(m.sf(2, 33, {"DATAID": 0, "DATA": [{"RPTID": REPORT, "VID": []}]}) == 0, "S2F33: not that report")
         check(m.sf(2, 33, {"DATAID": 1, "DATA": [{"RPTID": REPORT, "VID": vids}]}) == 0, "S2F33: a report")
         link = {"DATAID": 2, "DATA": [{"CEID": event["ceid"], "RPTID": [REPORT]}]}
         check(m.sf(2, 35, link) == 0, "S2F35")
@@ -259,7 +318,32 @@ def gets_events(m):
             for p, value in zip(fields, values):
                 check(in_range(p, value), f"{p['id']} is {value}, outside {p['range']}")
         check(len(m.sf(6, 19, REPORT)) == len(vids), "S6F20 has other values than the report")
+        now = m.sf(6, 15, event["ceid"])
+        check(now["RPT"][0]["RPTID"] == REPORT and len(now["RPT"][0]["V"]) == len(vids), f"S6F16 gives {now}")
+        announced(m, vids)
     check(m.sf(2, 37, {"CEED": False, "CEID": []}) == 0, "S2F37: all events off")
+
+
+def announced(m, vids):
+    """A definition that is announced: granted, and then taken; one that is too long is not granted."""
+    for length, granted in ((2000, b"\0"), (100_000_000, b"\2")):
+        reply = m.host.send_and_waitfor_response(S2F39(length))
+        check(reply is not None and reply.data == b"\x21\x01" + granted, f"S2F39 of {length}: {reply.data.hex(' ')}")
+    long = {"DATAID": 7, "DATA": [{"RPTID": REPORT + 1, "VID": vids * 20}]}
+    check(m.sf(2, 33, long) == 0, "S2F33 that was announced")
+    check(m.sf(2, 33, {"DATAID": 7, "DATA": [{"RPTID": REPORT + 1, "VID": []}]}) == 0, "S2F33: not that report")
+
+
+def watches_limits(m):
+    p = next(p for p in m.variables("sv") if p.get("type", "f32") == "f32" and p["range"] == [0.0, 100.0])
+    vid = p["gem"]["vid"]
+    before = {row["VID"] for row in m.sf(2, 47, [])}
+    check(vid in before, f"S2F48 has no VID {vid}")
+    band = [1, [VARIABLES.F4(90.0), VARIABLES.F4(10.0)]]
+    for variable, code in ((vid, 0), (99999, 1)):
+        found = m.sf(2, 45, [1, [[variable, [band]]]])
+        check(found["VLAACK"] == code, f"S2F46 of {variable}: {found}")
+    check(m.sf(2, 45, [1, []])["VLAACK"] == 0, "S2F45: no limits")
 
 
 def traces(m):
@@ -317,17 +401,56 @@ def commands(m):
 
 
 def moves_recipes(m):
-    held = m.sf(7, 19)
-    for recipe in (m.gem.get("recipes") or {}).get("recipe", []):
+    """Recipes up and down, and the one that was sent down is selected and runs."""
+    held = list(m.sf(7, 19))
+    recipes = (m.gem.get("recipes") or {}).get("recipe", [])
+    for recipe in recipes:
         check(recipe["ppid"] in held, f"S7F20 has no {recipe['ppid']}")
         found = m.sf(7, 5, recipe["ppid"])
         check(found["PPBODY"] == recipe["body"], f"S7F6 gives {found}")
-    check(m.sf(7, 1, {"PPID": "PEER", "LENGTH": 4}) == 0, "S7F1 is not granted")
-    check(m.sf(7, 3, {"PPID": "PEER", "PPBODY": VARIABLES.Binary(b"\0\1\2\3")}) == 0, "S7F3")
-    check(m.sf(7, 5, "PEER")["PPBODY"] == b"\0\1\2\3", "S7F6 gives another body than was sent")
+    body = recipes[0]["body"].replace("FORCE 45 gf", "FORCE 42 gf")
+    check(m.sf(7, 1, {"PPID": "PEER", "LENGTH": len(body)}) == 0, "S7F1 is not granted")
+    check(m.sf(7, 3, {"PPID": "PEER", "PPBODY": VARIABLES.String(body)}) == 0, "S7F3")
+    check(m.sf(7, 5, "PEER")["PPBODY"] == body, "S7F6 gives another body than was sent")
+    code = m.sf(7, 3, {"PPID": "NONE", "PPBODY": VARIABLES.Binary(b"\0\1\2\3")})
+    check(code == 5, f"S7F3 of a body that cannot run: ACKC7 {code}")
+    selects(m, "PEER", [r["ppid"] for r in recipes])
     check(m.sf(7, 17, ["PEER"]) == 0, "S7F17")
     check(m.sf(7, 17, ["PEER"]) == 4, "S7F17 of no recipe is not ACKC7 4")
-    check(list(m.sf(7, 19)) == list(held), "S7F20 lists others than before")
+    check(list(m.sf(7, 19)) == held, "S7F20 lists others than before")
+
+
+def finished(m, name):
+    return next(e["ceid"] for e in m.gem["event"] if e["on"] == {"finished": name})
+
+
+def does(m, name, *parameters, also=()):
+    """A command that is accepted for later, the events that come of it, and the one that tells its end."""
+    wanted = {finished(m, name), *also}
+    m.silence()
+    check(m.sf(2, 37, {"CEED": True, "CEID": sorted(wanted)}) == 0, "S2F37")
+    found = command(m, name, *parameters)
+    check(found["HCACK"] == 4, f"{name} {parameters}: {found}")
+    while wanted:
+        got = m.wait(f"{name}: CEID {sorted(wanted)}", 6, 11, lambda s: s.CEID.get() in wanted)
+        wanted.discard(got.CEID.get())
+
+
+def selects(m, sent, built_in):
+    """PP-SELECT of each recipe, with RecipeChanged; then the bonds are made by what its body says."""
+    changed = next(e["ceid"] for e in m.gem["event"] if e["on"] == {"changed": m.gem["recipes"]["point"]})
+    executing = 8
+    does(m, "STOP")
+    try:
+        for ppid in (built_in[1], sent):
+            does(m, "PP-SELECT", ("PPID", ppid), also=[changed])
+            check(m.sf(1, 3, [executing]) == [ppid], f"PPExecName is not {ppid}")
+        force = m.points["force_set"]["gem"]["vid"]
+        check(number(m.sf(2, 13, [force])[0]) == 42.0, "the machine does not run what was sent")
+        does(m, "PP-SELECT", ("PPID", built_in[0]), also=[changed])
+    finally:
+        does(m, "START")
+    check(m.sf(2, 37, {"CEED": False, "CEID": []}) == 0, "S2F37: all events off")
 
 
 def sets_clock(m):
@@ -343,11 +466,13 @@ def sets_clock(m):
 
 def shows_text(m):
     check(m.ask(S10F3({"TID": 0, "TEXT": "A text for the operator"})) == 0, "S10F3")
+    reply = m.host.send_and_waitfor_response(S10F5())
+    check(reply is not None and reply.data == b"\x21\x01\0", "S10F5 of two lines")
     check(m.ask(S10F3({"TID": 9, "TEXT": "nobody"})) == 2, "S10F3 to no terminal is not ACKC10 2")
 
 
 def provokes_errors(m):
-    for message, function in ((S64F1, 3), (S1F99, 5)):
+    for message, function in ((S64F1, 3), (S1F99, 5), (S1F3, 7)):
         m.silence()
         m.host.send_stream_function(message())
         got = m.wait("an error", 9, function)
@@ -360,9 +485,12 @@ def provokes_errors(m):
 
 CHECKS = [
     identifies,
+    goes_off_line,
+    loops_back,
     reads_status,
     writes_constants,
     gets_events,
+    watches_limits,
     traces,
     lists_alarms,
     commands,

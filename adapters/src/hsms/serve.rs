@@ -3,13 +3,12 @@
 //! Whatever a peer does costs a bounded amount: one connection, so many bytes at a time, nothing read while a reply
 //! waits to be taken, so long to take it. How long a peer may be silent is for the session's own timers to say.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aegis_models::{Frame, PointIx, Time};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -52,6 +51,13 @@ impl Handle {
         let result = act(&mut self.lock(), self.now());
         self.wake.notify_one();
         result
+    }
+
+    /// What the equipment must keep through a restart, with the number of its revision, when that is not the one given.
+    pub fn state_since(&self, revision: u64) -> Option<(u64, Vec<u8>)> {
+        let equipment = self.lock();
+        let now = equipment.revision();
+        (now != revision).then(|| (now, equipment.state()))
     }
 
     /// The present moment [on the equipment's clock].
@@ -118,7 +124,7 @@ pub async fn serve(
 
 /// Serves an equipment that is active: it connects to its host at `address`, again and again, until `stop` is ready.
 pub async fn serve_active(
-    address: SocketAddr,
+    address: impl ToSocketAddrs,
     handle: Handle,
     options: ServeOptions,
     stop: impl Future<Output = ()>,
@@ -126,7 +132,7 @@ pub async fn serve_active(
     let connect = async {
         loop {
             let next = clock::now() + options.t5;
-            if let Ok(Ok(stream)) = timeout(options.t5, TcpStream::connect(address)).await {
+            if let Ok(Ok(stream)) = timeout(options.t5, TcpStream::connect(&address)).await {
                 connection(stream, &handle, options).await;
             }
             // T5, connect separation time (E37): traces and commands have their times meanwhile.

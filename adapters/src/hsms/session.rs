@@ -84,12 +84,14 @@ pub enum Event {
     Primary(Received),
     /// The peer answers.
     Reply(Received),
-    /// No answer came within T3. The transaction is closed.
+    /// No answer came within T3, or none will come. The transaction is closed.
     TimedOut {
         /// Of the message that was sent.
         system: u32,
         /// Its header: SHEAD of S9F9.
         header: [u8; HEADER],
+        /// The reason with which the peer rejected the message before T3 ran out (E37, Reject.req).
+        rejected: Option<u8>,
     },
     /// A data message whose body is no item: S9F7 for an equipment.
     Undecodable {
@@ -284,7 +286,7 @@ impl Session {
         let late: Vec<u32> = self.open.iter().filter(|(_, o)| o.deadline <= now).map(|(s, _)| *s).collect();
         for system in late {
             if let Some(open) = self.open.remove(&system) {
-                self.events.push_back(Event::TimedOut { system, header: open.header });
+                self.events.push_back(Event::TimedOut { system, header: open.header, rejected: None });
             }
         }
         if self.control.is_some_and(|(.., deadline)| deadline <= now) {
@@ -390,7 +392,12 @@ impl Session {
             // Whatever was rejected is not answered any more.
             stype::REJECT_REQ => {
                 self.open.remove(&header.system).into_iter().for_each(|o| {
-                    self.events.push_back(Event::TimedOut { system: header.system, header: o.header });
+                    let rejected = Some(header.byte3);
+                    self.events.push_back(Event::TimedOut {
+                        system: header.system,
+                        header: o.header,
+                        rejected,
+                    });
                 });
                 if self.control.is_some_and(|(_, system, _)| system == header.system) {
                     self.control = None;

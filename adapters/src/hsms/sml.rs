@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
                 Item::List(items)
             }
             "B" => Item::Binary(self.bytes()?),
-            "BOOLEAN" => Item::Boolean(self.values(|w| match w {
+            "BOOLEAN" => Item::Boolean(self.values(|w| match w.to_ascii_uppercase().as_str() {
                 "TRUE" | "T" | "1" => Some(true),
                 "FALSE" | "F" | "0" => Some(false),
                 _ => None,
@@ -210,10 +210,10 @@ impl<'a> Reader<'a> {
             "I8" => Item::I8(self.values(|w| w.parse().ok())?),
             "F4" => Item::F4(self.values(|w| w.parse().ok())?),
             "F8" => Item::F8(self.values(|w| w.parse().ok())?),
-            "U1" => Item::U1(self.values(|w| w.parse().ok())?),
-            "U2" => Item::U2(self.values(|w| w.parse().ok())?),
-            "U4" => Item::U4(self.values(|w| w.parse().ok())?),
-            "U8" => Item::U8(self.values(|w| w.parse().ok())?),
+            "U1" => Item::U1(self.values(|w| u8::try_from(unsigned(w)?).ok())?),
+            "U2" => Item::U2(self.values(|w| u16::try_from(unsigned(w)?).ok())?),
+            "U4" => Item::U4(self.values(|w| u32::try_from(unsigned(w)?).ok())?),
+            "U8" => Item::U8(self.values(unsigned)?),
             other => {
                 return Err(self.bad(format!("{other:?} is no format: L, B, BOOLEAN, A, J, C, I1 to U8")));
             }
@@ -282,6 +282,15 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A number without a sign, in tens or as `0x1F`.
+fn unsigned(word: &str) -> Option<u64> {
+    match word.strip_prefix("0x") {
+        Some(hex) if !hex.starts_with('+') => u64::from_str_radix(hex, 16).ok(),
+        Some(_) => None,
+        None => word.parse().ok(),
+    }
+}
+
 /// Items of a list, values or bytes of any other.
 fn len(item: &Item) -> usize {
     match item {
@@ -325,6 +334,11 @@ mod tests {
         let bare = Message { stream: 1, function: 1, wants_reply: true, body: None };
         assert_eq!(write_message(&bare), "S1F1 W .");
         assert_eq!(read_message("S1F1 W."), Ok(bare));
+        // As other tools write it.
+        assert_eq!(read_item("<BOOLEAN True false T>"), Ok(Item::Boolean(vec![true, false, true])));
+        assert_eq!(read_item("<U1 0xFF 7>"), Ok(Item::U1(vec![255, 7])));
+        assert_eq!(read_item("<U8 0xFFFFFFFFFFFFFFFF>"), Ok(Item::U8(vec![u64::MAX])));
+        assert!(read_item("<U2 0x10000>").is_err() && read_item("<U1 0x+1>").is_err());
     }
 
     #[test]

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use aegis_adapters::hsms::gem::Equipment;
 use aegis_adapters::hsms::{Item, Message};
-use aegis_models::Profile;
 use aegis_models::profile::GemProcessState;
 
 use super::gem_states::select;
 use super::gem_support::*;
+
+/// The text of [`body`].
+fn program(force: u32) -> String {
+    match body(force) {
+        Item::Ascii(text) => String::from_utf8(text).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
 
 fn plain(name: &str) -> Item {
     l(vec![a(name), l(vec![])])
@@ -69,26 +75,104 @@ fn gem_remote_control() {
 }
 
 #[test]
-fn a_recipe_is_selected_by_writing_its_number_where_the_machine_takes_it() {
-    let (_, text) = Profile::built_ins().iter().find(|(k, _)| *k == "wire_bonder").unwrap();
-    let recipe = "id = \"recipe\"\ndoc = \"The recipe that runs\"\n";
-    let text = match text.contains("range = [0.0, 99.0]\nrole = \"state\"\naccess = \"write\"") {
-        true => (*text).to_owned(),
-        false => text.replacen(recipe, &format!("{recipe}access = \"write\"\n"), 1),
-    };
-    let profile = Profile::parse(&text).unwrap();
-    let mut p = Pair::of(Equipment::new(&profile, options(), &[]).unwrap());
-    p.connect();
-    p.samples(&[("run_enable", 0.0), ("recipe", 1.0)]);
+fn a_recipe_is_selected_by_writing_what_it_says_and_its_number() {
+    let mut p = Pair::new();
+    p.samples(&[&[("run_enable", 0.0), ("bonding", 0.0), ("recipe", 1.0)][..], &PROGRAM].concat());
     p.enable_events();
     assert_eq!(p.sv(8), a("QFN-32"));
     assert_eq!(p.body(2, 41, select("BGA-64")), hcack(4));
     assert_eq!(p.equipment.process_state(), GemProcessState::Setup);
     p.heard.clear();
-    assert_eq!(p.obey(), [("recipe".to_owned(), 2.0)]);
+    let program = |values: [f64; 6]| {
+        let names = PROGRAM.iter().map(|(id, _)| (*id).to_owned()).chain(["recipe".to_owned()]);
+        names.zip(values).collect::<Vec<_>>()
+    };
+    assert_eq!(p.obey(), program([40.0, 12.0, 115.0, 150.0, 64.0, 2.0]));
     assert_eq!(p.equipment.process_state(), GemProcessState::Ready);
     assert_eq!(p.events(), [1005, 11, 8, 4006]);
     assert_eq!(p.sv(8), a("BGA-64"));
+    // One that the host sent runs as its body says, under a number of its own; another body is another recipe.
+    for (force, number) in [(35, 3.0), (36, 4.0), (36, 4.0)] {
+        assert_eq!(p.code(7, 3, l(vec![Item::Binary(b"DFN-8".to_vec()), body(force)])), 0);
+        let by_name = l(vec![a("PP-SELECT"), l(vec![l(vec![a("PPID"), Item::Binary(b"DFN-8".to_vec())])])]);
+        assert_eq!(p.body(2, 41, by_name), hcack(4));
+        assert_eq!(p.obey(), program([f64::from(force), 12.0, 110.0, 140.0, 8.0, number]));
+        assert_eq!(p.sv(8), a("DFN-8"));
+    }
+    // ACKC7 5: bodies that this machine cannot run.
+    for bad in [
+        Item::Binary(vec![0, 1, 255]),
+        a("FORCE 45 gf"),
+        a("FORCE 45 gf; TIME 12 ms; CURRENT 110 mA; STAGE 140 degC; BONDS 8; FORCE 46 gf"),
+        a("FORCE 45 N; TIME 12 ms; CURRENT 110 mA; STAGE 140 degC; BONDS 8"),
+        a("FORCE 450 gf; TIME 12 ms; CURRENT 110 mA; STAGE 140 degC; BONDS 8"),
+        a("FORCE 45 gf; TIME 12 ms; CURRENT 110 mA; STAGE 140 degC; BONDS 8.5"),
+        a("FORCE NaN gf; TIME 12 ms; CURRENT 110 mA; STAGE 140 degC; BONDS 8"),
+    ] {
+        assert_eq!(p.code(7, 3, l(vec![a("BAD"), bad.clone()])), 5, "{bad:?}");
+    }
+    // PPIDs are bytes: no two are taken for one.
+    for (ppid, force) in [(vec![0xC3, 0xA4], 20), (vec![0xE4], 21), (vec![0xFF], 22)] {
+        assert_eq!(p.code(7, 3, l(vec![Item::Binary(ppid), body(force)])), 0);
+    }
+    assert_eq!(p.body(7, 5, Item::Binary(vec![0xE4])), l(vec![Item::Ascii(vec![0xE4]), body(21)]));
+}
+
+#[test]
+fn processing_that_is_ended_by_a_word_is_stopped_and_by_itself_is_completed() {
+    let mut p = Pair::running();
+    assert_eq!(p.code(2, 37, l(vec![Item::Boolean(vec![true]), ids(&[5, 6, 7, 4002, 4005])])), 0);
+    // By a set-point, whoever wrote it.
+    assert_eq!(p.code(2, 15, l(vec![l(vec![u4(3002), Item::Boolean(vec![false])])])), 0);
+    p.obey();
+    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Idle, vec![7]));
+    // It may work on, and has done all that it had to.
+    p.samples(&[("run_enable", 1.0), ("bonding", 1.0)]);
+    p.samples(&[("bonding", 0.0)]);
+    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Idle, vec![5, 6]));
+    // STOP and ABORT end what PAUSE holds.
+    for (name, finished) in [("STOP", 4002), ("ABORT", 4005)] {
+        p.samples(&[("run_enable", 1.0), ("bonding", 1.0)]);
+        assert_eq!(p.body(2, 41, plain("PAUSE")), hcack(4));
+        p.obey();
+        p.heard.clear();
+        assert_eq!(p.body(2, 41, plain(name)), hcack(4));
+        p.obey();
+        assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Idle, vec![7, finished]));
+    }
+    // The order is taken at once, the machine stands later: the end is told when it stands.
+    p.samples(&[("run_enable", 1.0), ("bonding", 1.0)]);
+    assert_eq!(p.body(2, 41, plain("STOP")), hcack(4));
+    p.heard.clear();
+    p.samples(&[("run_enable", 0.0)]);
+    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Executing, vec![]));
+    p.samples(&[("bonding", 0.0)]);
+    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Idle, vec![7, 4002]));
+}
+
+#[test]
+fn a_command_that_fails_takes_back_what_it_wanted_and_no_more() {
+    let mut p = Pair::running();
+    p.enable_events();
+    assert_eq!(p.body(2, 41, adjust(Item::F4(vec![5.0]))), hcack(4));
+    p.pass(Duration::from_secs(30));
+    assert_eq!(p.body(2, 41, plain("PAUSE")), hcack(4));
+    p.pass(Duration::from_secs(31));
+    assert_eq!(p.events(), [17], "the adjustment is not made");
+    p.samples(&[("run_enable", 0.0), ("bonding", 0.0)]);
+    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Pause, vec![8, 4003]));
+}
+
+#[test]
+fn names_that_are_numbers_are_names_of_nothing() {
+    let mut p = Pair::running();
+    for rcmd in [u1(7), Item::I1(vec![-7]), Item::U8(vec![u64::MAX])] {
+        assert_eq!(p.body(2, 41, l(vec![rcmd.clone(), l(vec![])])), hcack(1));
+        assert_eq!(p.code(2, 21, rcmd), 1);
+    }
+    let numbered = l(vec![a("BOND_FORCE_ADJ"), l(vec![l(vec![u4(1), Item::F4(vec![1.0])])])]);
+    let wrong = l(vec![l(vec![u4(1), b(1)]), l(vec![a("PERCENT"), b(2)])]);
+    assert_eq!(p.body(2, 41, numbered), l(vec![b(3), wrong]));
 }
 
 #[test]
@@ -149,8 +233,8 @@ fn gem_process_recipes() {
     assert_eq!(p.body(7, 5, a("NONE")), l(vec![]));
     // The host sends one, asking first.
     assert_eq!(p.code(7, 1, l(vec![a("DFN-8"), u4(12)])), 0);
-    assert_eq!(p.code(7, 3, l(vec![a("DFN-8"), Item::Binary(vec![7; 12])])), 0);
-    assert_eq!(p.body(7, 5, a("DFN-8")), l(vec![a("DFN-8"), Item::Binary(vec![7; 12])]));
+    assert_eq!(p.code(7, 3, l(vec![a("DFN-8"), body(35)])), 0);
+    assert_eq!(p.body(7, 5, a("DFN-8")), l(vec![a("DFN-8"), body(35)]));
     assert_eq!(p.code(7, 1, l(vec![a("HUGE"), u4(1 << 30)])), 2);
     assert_eq!(p.code(7, 1, l(vec![a(""), u4(1)])), 3);
     assert_eq!(p.code(7, 3, l(vec![a("HUGE"), Item::Binary(vec![0; (1 << 20) + 1])])), 2);
@@ -167,9 +251,10 @@ fn gem_process_recipes() {
         p.exchange();
         part(&part(&part(&p.heard.pop().unwrap().body.unwrap(), 2), 0), 1)
     };
-    assert!(p.equipment.operator_recipe(p.now, "NEW", "1"));
+    assert!(p.equipment.operator_recipe(p.now, "NEW", &program(30)));
     assert_eq!(changed(&mut p), l(vec![a("NEW"), u1(1)]));
-    assert!(p.equipment.operator_recipe(p.now, "NEW", "2"));
+    assert!(!p.equipment.operator_recipe(p.now, "NEW", "1"), "nothing that the machine could run");
+    assert!(p.equipment.operator_recipe(p.now, "NEW", &program(31)));
     assert_eq!(changed(&mut p), l(vec![a("NEW"), u1(2)]));
     // Sent to the host and fetched from it at the operator's word.
     p.heard.clear();
@@ -177,11 +262,11 @@ fn gem_process_recipes() {
     p.exchange();
     let sent: Vec<_> = p.heard.iter().map(|m| (m.stream, m.function)).collect();
     assert_eq!(sent, [(7, 1), (7, 3)]);
-    assert_eq!(p.heard[1].body, Some(l(vec![a("NEW"), a("2")])));
+    assert_eq!(p.heard[1].body, Some(l(vec![a("NEW"), body(31)])));
     assert!(p.equipment.operator_download(p.now, "HOST-1"));
     p.exchange();
     assert_eq!(p.equipment.recipe_error(), "");
-    assert_eq!(p.body(7, 5, a("HOST-1")), l(vec![a("HOST-1"), a("FROM HOST")]));
+    assert_eq!(p.body(7, 5, a("HOST-1")), l(vec![a("HOST-1"), body(30)]));
     assert!(p.equipment.operator_delete_recipe(p.now, "NEW"));
     assert_eq!(changed(&mut p), l(vec![a("NEW"), u1(3)]));
     // A granted program that does not come is a conversation timeout.
@@ -225,8 +310,12 @@ fn gem_clock() {
     assert_eq!(p.sv(1), a("2031010203040506"));
     p.pass(Duration::from_secs(60));
     assert_eq!(p.body(2, 17, None), a("2031010203050506"));
-    for bad in ["2031130203040506", "noon", "", "20310102030405"] {
+    for bad in ["2031130203040506", "2031-01-02T03:05:05+25:00", "noon", "", "20310102030405"] {
         assert_eq!(p.code(2, 31, a(bad)), 1, "{bad}");
+    }
+    for text in ["2031-01-02T12:05:05.06+09:00", "2031-01-02T03:05:05.060000Z"] {
+        assert_eq!(p.code(2, 31, a(text)), 0, "{text}");
+        assert_eq!(p.body(2, 17, None), a("2031010203050506"));
     }
     for (format, shown) in [(0, "310102030505"), (2, "2031-01-02T03:05:05.06Z"), (1, "2031010203050506")] {
         assert_eq!(p.code(2, 15, l(vec![l(vec![u4(74), u1(format)])])), 0);

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use aegis_adapters::hsms::Item;
+use aegis_adapters::hsms::gem::Equipment;
+use aegis_adapters::limits;
 
 use super::gem_support::*;
 
@@ -81,6 +83,108 @@ fn gem_dynamic_event_reports() {
     assert_eq!(part(&p.body(6, 15, u4(1001)), 2), l(vec![part(&reports, 1)]));
     assert_eq!(p.code(2, 35, define(vec![row(1001, &[])])), 0);
     assert_eq!(part(&p.body(6, 15, u4(1001)), 2), l(vec![]));
+}
+
+#[test]
+fn what_one_event_may_carry_is_bounded_when_it_is_set_up() {
+    let mut p = Pair::running();
+    let define = |rows: Vec<Item>| l(vec![u4(1), l(rows)]);
+    let report = |id: u32, vid: u32, times: usize| l(vec![u4(id), ids(&vec![vid; times])]);
+    let most = limits::GEM_EVENT_VALUES;
+    assert_eq!(p.code(2, 33, define(vec![report(1, 2001, most + 1)])), 1, "DRACK 1: no space");
+    assert_eq!(p.code(2, 33, define(vec![report(1, 2001, most), report(2, 2001, 1)])), 0);
+    assert_eq!(p.code(2, 35, define(vec![l(vec![u4(1001), ids(&[1, 2])])])), 1, "LRACK 1: no space");
+    assert_eq!(
+        p.code(2, 35, define(vec![l(vec![u4(1001), ids(&vec![1; 600])])])),
+        3,
+        "the same report again"
+    );
+    assert_eq!(p.code(2, 35, define(vec![l(vec![u4(1001), ids(&[1])])])), 0);
+    assert_eq!(len(&part(&part(&part(&p.body(6, 15, u4(1001)), 2), 0), 1)), most);
+    // A list counts as all that it may hold.
+    assert_eq!(p.code(2, 33, define(vec![report(3, 5, most / 10)])), 1);
+    let trace = l(vec![u4(1), a("000001"), u4(8), u4(1), ids(&vec![5; most / 10])]);
+    assert_eq!(p.code(2, 23, trace), 1);
+    // Of a reply that would be too long the host gets an abort, and neither the session nor the memory suffers.
+    p.enable_events();
+    for (stream, function, id) in [(1, 3, 5), (1, 23, 1001)] {
+        let m = p.ask(stream, function, ids(&vec![id; limits::GEM_REQUEST_ITEMS - 1]));
+        assert_eq!((m.stream, m.function, m.body), (stream, 0, None));
+    }
+    assert_eq!(p.sv(1006), u4(7));
+}
+
+#[test]
+fn identifiers_are_what_the_host_made_them_of() {
+    let mut p = Pair::running();
+    p.enable_events();
+    let define = |id: &Item, vid: u32| l(vec![u4(1), l(vec![l(vec![id.clone(), ids(&[vid])])])]);
+    // None of these is another's, nor the largest of four bytes.
+    let names = [
+        a("BONDS"),
+        a("bonds"),
+        Item::U8(vec![1 << 40]),
+        Item::U8(vec![u64::MAX]),
+        Item::I4(vec![-1]),
+        u4(u32::MAX),
+        u4(7),
+    ];
+    for (i, id) in names.iter().enumerate() {
+        assert_eq!(p.code(2, 33, define(id, 2001 + i as u32)), 0, "{id:?}");
+    }
+    assert_eq!(p.code(2, 33, define(&u1(7), 2001)), 3, "the same number is the same report");
+    let wide = |id: &Item| if let Item::I4(v) = id { Item::I8(vec![v[0].into()]) } else { id.clone() };
+    let link = l(vec![u4(1), l(vec![l(vec![u4(1002), l(names.to_vec())])])]);
+    assert_eq!(p.code(2, 35, link), 0);
+    let saved = p.equipment.state();
+    for round in 0..2 {
+        let reports = part(&p.body(6, 15, u4(1002)), 2);
+        let told: Vec<_> = (0..names.len()).map(|i| part(&part(&reports, i), 0)).collect();
+        assert_eq!(told, names.iter().map(wide).collect::<Vec<_>>(), "round {round}");
+        // And so after a restart.
+        p = Pair::of(Equipment::new(&bonder(), options(), &saved).unwrap());
+        p.connect();
+    }
+    // A trace by a name; a DATAID that is one.
+    let trace = |id: Item, total: u32| l(vec![id, a("000001"), u4(total), u4(1), ids(&[2])]);
+    assert_eq!(p.code(2, 23, trace(a("T-1"), 2)), 0);
+    assert_eq!(p.code(2, 23, trace(a("T-2"), 0)), 0, "ends another");
+    p.pass(Duration::from_millis(2100));
+    assert_eq!(p.heard.iter().filter(|m| part(m.body.as_ref().unwrap(), 0) == a("T-1")).count(), 2);
+    assert_eq!(p.code(2, 39, l(vec![a("D-1"), u4(100)])), 0);
+    assert_eq!(p.code(2, 33, l(vec![a("D-2"), l(vec![l(vec![u4(90), ids(&[1])])])])), 0);
+    // What is nothing of ours is told with the name that the host gave it.
+    for id in [a("NOTHING"), Item::U8(vec![1 << 41]), u4(77_777)] {
+        assert_eq!(p.body(1, 3, l(vec![id.clone()])), l(vec![l(vec![])]));
+        assert_eq!(p.body(1, 11, l(vec![id.clone()])), l(vec![l(vec![id.clone(), a(""), a("")])]));
+        assert_eq!(p.body(6, 19, id.clone()), l(vec![]));
+        let set = l(vec![l(vec![id.clone(), u1(1)])]);
+        assert_eq!(p.code(2, 15, set), 1);
+        assert_eq!(p.code(2, 37, l(vec![Item::Boolean(vec![true]), l(vec![id.clone()])])), 1);
+        assert_eq!(p.code(5, 3, l(vec![b(0x80), id.clone()])), 1);
+        assert_eq!(p.code(2, 35, l(vec![u4(1), l(vec![l(vec![u4(1004), l(vec![id.clone()])])])])), 5);
+        assert_eq!(part(&part(&p.body(2, 47, l(vec![id.clone()])), 0), 0), id);
+    }
+}
+
+#[test]
+fn what_a_host_defines_takes_the_place_of_what_the_profile_did() {
+    let mut p = Pair::new();
+    let rows = |rows: Vec<Item>| l(vec![u4(1), l(rows)]);
+    // As a host does that knows of no reports: its own number, though the profile has one of it, on an event that has one.
+    assert_eq!(p.code(2, 33, rows(vec![l(vec![u4(1001), ids(&[1006])])])), 0);
+    assert_eq!(p.code(2, 35, rows(vec![l(vec![u4(1004), ids(&[1001])])])), 0);
+    let carried = l(vec![l(vec![u4(1001), l(vec![u4(7)])])]);
+    p.samples(&[("units", 7.0)]);
+    assert_eq!(part(&p.body(6, 15, u4(1004)), 2), carried);
+    assert_eq!(part(&p.body(6, 15, u4(1001)), 2), l(vec![]), "the report that it carried is another's now");
+    assert_eq!(len(&part(&p.body(6, 15, u4(1005)), 2)), 1, "what nobody touched is as it was");
+    // What a host defined is no preset any more, not even after a restart.
+    p = Pair::of(Equipment::new(&bonder(), options(), &p.equipment.state()).unwrap());
+    p.connect();
+    assert_eq!(p.code(2, 33, rows(vec![l(vec![u4(1001), ids(&[1006])])])), 3);
+    assert_eq!(p.code(2, 35, rows(vec![l(vec![u4(1004), ids(&[1001])])])), 3);
+    assert_eq!(p.code(2, 35, rows(vec![l(vec![u4(1005), ids(&[1001])])])), 0);
 }
 
 #[test]

@@ -118,18 +118,62 @@ fn streams_that_cannot_be_spooled_are_refused() {
     let ask = |stream: u8, functions: &[u8]| {
         l(vec![l(vec![u1(stream), l(functions.iter().map(|f| u1(*f)).collect())])])
     };
-    for (stream, functions, code, blamed) in [
-        (1, &[13][..], 1, &[][..]),
-        (9, &[], 1, &[]),
-        (8, &[], 2, &[]),
-        (6, &[13], 3, &[13]),
-        (6, &[12], 4, &[12]),
-    ] {
+    for (stream, functions, code, blamed) in
+        [(1, &[13][..], 1, &[][..]), (8, &[], 2, &[]), (6, &[13], 3, &[13]), (6, &[12], 4, &[12])]
+    {
         let blamed = l(blamed.iter().map(|f| u1(*f)).collect());
         let refused = l(vec![b(1), l(vec![l(vec![u1(stream), b(code), blamed])])]);
         assert_eq!(p.body(2, 43, ask(stream, functions)), refused);
     }
+    for stream in [2, 5, 6, 7, 9, 10] {
+        assert_eq!(p.body(2, 43, ask(stream, &[])), l(vec![b(0), l(vec![])]), "stream {stream}");
+    }
     assert_eq!(p.body(2, 43, l(vec![])), l(vec![b(0), l(vec![])]));
+}
+
+#[test]
+fn only_its_own_reply_takes_a_message_out_of_the_spool() {
+    for odd in [(6, 0), (6, 14), (5, 12)] {
+        let mut p = spooling();
+        p.disconnect();
+        p.bond(&[]);
+        p.connect();
+        p.replies_with = Some(odd);
+        assert_eq!(p.code(6, 23, u1(0)), 0);
+        assert_eq!(p.events(), [1001], "the transmission ends there");
+        // The bond, the activation, and SpoolTransmitFailure.
+        assert_eq!(p.equipment.spooled(), 3, "S{}F{} is no S6F12", odd.0, odd.1);
+        p.replies_with = None;
+        assert_eq!(p.code(6, 23, u1(0)), 0);
+        assert_eq!(p.events(), [1001, 13, 15, 14]);
+    }
+}
+
+#[test]
+fn a_spool_that_is_switched_off_says_so() {
+    let mut p = spooling();
+    p.disconnect();
+    p.bond(&[]);
+    p.connect();
+    assert_eq!(p.code(2, 15, l(vec![l(vec![u4(73), Item::Boolean(vec![false])])])), 0);
+    assert_eq!((p.equipment.spooled(), p.events()), (0, vec![14]));
+    p.disconnect();
+    p.bond(&[]);
+    assert_eq!(p.equipment.spooled(), 0);
+}
+
+#[test]
+fn a_recipe_on_its_way_to_the_host_is_spooled_too() {
+    let mut p = Pair::running();
+    assert_eq!(p.body(2, 43, l(vec![l(vec![u1(7), l(vec![])])])), l(vec![b(0), l(vec![])]));
+    p.disconnect();
+    assert!(p.equipment.operator_upload(p.now, "BGA-64"));
+    assert_eq!(p.equipment.spooled(), 1);
+    p.connect();
+    assert_eq!(p.code(6, 23, u1(0)), 0);
+    let sent: Vec<_> = p.heard.iter().map(|m| (m.stream, m.function)).collect();
+    assert_eq!(sent, [(7, 1), (7, 3)], "the inquiry is granted, and the recipe follows");
+    assert_eq!((p.equipment.spooled(), p.equipment.recipe_error()), (0, ""));
 }
 
 #[test]
@@ -140,7 +184,7 @@ fn a_restart_forgets_nothing_that_the_host_set_up() {
     assert_eq!(p.code(5, 3, l(vec![b(0x80), u4(2)])), 0);
     assert_eq!(p.code(2, 15, l(vec![l(vec![u4(70), u1(33)])])), 0);
     assert_eq!(p.code(2, 31, a("2031010203040506")), 0);
-    assert_eq!(p.code(7, 3, l(vec![a("DFN-8"), Item::Binary(vec![7; 12])])), 0);
+    assert_eq!(p.code(7, 3, l(vec![a("DFN-8"), body(35)])), 0);
     let limit = l(vec![b(1), l(vec![Item::F4(vec![80.0]), Item::F4(vec![75.0])])]);
     assert_eq!(part(&p.body(2, 45, l(vec![u4(1), l(vec![l(vec![u4(1005), l(vec![limit])])])])), 0), b(0));
     p.bond(&[("bonds_of_capillary", 49_500.0)]);

@@ -134,13 +134,16 @@ fn gem_processing_states() {
     p.report(900, &[3, 4], 8);
     p.enable_events();
     assert_eq!(p.sv(3), u1(0));
-    p.samples(&[("run_enable", 0.0), ("recipe", 1.0)]);
+    p.samples(&[&[("run_enable", 0.0), ("bonding", 0.0), ("recipe", 1.0)][..], &PROGRAM].concat());
     let change = p.heard[0].body.clone().unwrap();
     assert_eq!(part(&part(&part(&change, 2), 0), 1), l(vec![u1(1), u1(0)]), "INIT to IDLE");
     assert_eq!(p.events(), [8]);
+    // What it may and what it does are two things.
     p.samples(&[("run_enable", 1.0)]);
-    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Executing, vec![9, 8, 5]));
-    // Paused and resumed by commands; then it stops by nobody's word.
+    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Idle, vec![9]));
+    p.samples(&[("bonding", 1.0)]);
+    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Executing, vec![8, 5]));
+    // Paused and resumed by commands; then its work ends by nobody's word.
     assert_eq!(part(&p.body(2, 41, l(vec![a("PAUSE"), l(vec![])])), 0), b(4));
     p.obey();
     assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Pause, vec![8, 4003]));
@@ -148,8 +151,8 @@ fn gem_processing_states() {
     assert_eq!(part(&p.body(2, 41, l(vec![a("RESUME"), l(vec![])])), 0), b(4));
     p.obey();
     assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Executing, vec![8, 4004]));
-    p.samples(&[("run_enable", 0.0)]);
-    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Idle, vec![9, 8, 6]));
+    p.samples(&[("bonding", 0.0)]);
+    assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Idle, vec![8, 6]));
     // A recipe is selected: SETUP, then READY; and work begins.
     assert_eq!(part(&p.body(2, 41, select("QFN-32")), 0), b(4));
     assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Setup, vec![8]));
@@ -161,6 +164,41 @@ fn gem_processing_states() {
     assert_eq!(part(&p.body(2, 41, l(vec![a("STOP"), l(vec![])])), 0), b(4));
     p.obey();
     assert_eq!((p.equipment.process_state(), p.events()), (GemProcessState::Idle, vec![8, 7, 4002]));
+}
+
+#[test]
+fn the_constants_say_how_the_equipment_begins_and_goes_on_line() {
+    let set = |rows: &[(u32, u8)]| l(rows.iter().map(|(id, v)| l(vec![u4(*id), u1(*v)])).collect());
+    // OnLineSubstate 4: local, from the next time on, unless the operator turned the switch.
+    let mut p = Pair::running();
+    assert_eq!(p.code(2, 15, set(&[(78, 4)])), 0);
+    assert_eq!((p.code(1, 15, None), p.code(1, 17, None)), (0, 0));
+    assert_eq!(p.equipment.control_state(), ControlState::Local);
+    p.equipment.operator_remote(p.now);
+    assert_eq!((p.code(1, 15, None), p.code(1, 17, None)), (0, 0));
+    assert_eq!(p.equipment.control_state(), ControlState::Remote);
+    // A restart keeps the switch; without it the constant holds from the start.
+    let again = Equipment::new(&bonder(), options(), &p.equipment.state()).unwrap();
+    assert_eq!(again.control_state(), ControlState::Remote);
+    let mut p = Pair::new();
+    assert_eq!(p.code(2, 15, set(&[(78, 4)])), 0);
+    let again = Equipment::new(&bonder(), options(), &p.equipment.state()).unwrap();
+    assert_eq!(again.control_state(), ControlState::Local);
+    // InitControlState off-line with OffLineSubstate 2: the attempt is made once there is a host.
+    assert_eq!(p.code(2, 15, set(&[(75, 1), (76, 2)])), 0);
+    let saved = p.equipment.state();
+    for (answers, reached) in [(true, ControlState::Local), (false, ControlState::EquipmentOffline)] {
+        let mut p = Pair::of(Equipment::new(&bonder(), options(), &saved).unwrap());
+        assert_eq!(p.equipment.control_state(), ControlState::AttemptOnline);
+        p.answers = false;
+        p.connect();
+        assert_eq!(p.equipment.control_state(), ControlState::AttemptOnline, "nobody there to ask");
+        p.answers = answers;
+        p.body(1, 13, l(vec![]));
+        assert_eq!(p.heard.iter().filter(|m| (m.stream, m.function) == (1, 1)).count(), 1);
+        p.pass(Duration::from_secs(46));
+        assert_eq!(p.equipment.control_state(), reached);
+    }
 }
 
 pub fn select(ppid: &str) -> Item {

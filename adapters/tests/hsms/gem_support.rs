@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aegis_adapters::hsms::frame::{Header, frame};
 use aegis_adapters::hsms::gem::{Equipment, EquipmentOptions};
 use aegis_adapters::hsms::session::{Event, Options, Role, Session, Timers};
 use aegis_adapters::hsms::{Item, Message};
@@ -29,6 +30,20 @@ pub fn ids(ids: &[u32]) -> Item {
     l(ids.iter().map(|i| u4(*i)).collect())
 }
 
+/// The set-points of recipe QFN-32.
+pub const PROGRAM: [(&str, f64); 5] = [
+    ("force_set", 45.0),
+    ("time_set", 15.0),
+    ("current_set", 120.0),
+    ("stage_set", 150.0),
+    ("bonds_set", 40.0),
+];
+
+/// The body of a recipe with that force [gf].
+pub fn body(force: u32) -> Item {
+    a(&format!("FORCE {force} gf; TIME 12 ms; CURRENT 110 mA; STAGE 140 degC; BONDS 8; NOTE of a host"))
+}
+
 pub fn bonder() -> Profile {
     Profile::built_in("wire_bonder").unwrap()
 }
@@ -51,6 +66,10 @@ pub struct Pair {
     pub heard: Vec<Message>,
     /// Whether the host answers them.
     pub answers: bool,
+    /// The stream and function of its answers, where they are not the right ones.
+    pub replies_with: Option<(u8, u8)>,
+    /// Whether it rejects them instead.
+    pub rejects: bool,
     replies: Vec<(u32, Message)>,
     connected: bool,
 }
@@ -67,7 +86,8 @@ impl Pair {
     /// The same with the machine's first values, all that came of them forgotten.
     pub fn running() -> Pair {
         let mut pair = Pair::new();
-        pair.samples(&[("recipe", 1.0), ("units", 7.0), ("run_enable", 1.0), ("bond_force_adj", 0.0)]);
+        let started = [("run_enable", 1.0), ("bonding", 1.0), ("recipe", 1.0), ("units", 7.0)];
+        pair.samples(&[&started[..], &[("bond_force_adj", 0.0)], &PROGRAM].concat());
         pair.heard.clear();
         pair
     }
@@ -81,6 +101,8 @@ impl Pair {
             now: Time::from_secs(1),
             heard: vec![],
             answers: true,
+            replies_with: None,
+            rejects: false,
             replies: vec![],
             connected: false,
         }
@@ -123,8 +145,14 @@ impl Pair {
                 moved = true;
                 match event {
                     Event::Primary(r) => {
-                        if self.answers && r.message.wants_reply {
-                            let reply = acknowledgement(&r.message);
+                        if self.rejects {
+                            let reject = Header { byte2: 0, byte3: 4, stype: 7, ..r.header };
+                            self.equipment.receive(self.now, &frame(&reject, &[]));
+                        } else if self.answers && r.message.wants_reply {
+                            let mut reply = acknowledgement(&r.message);
+                            if let Some((stream, function)) = self.replies_with {
+                                (reply.stream, reply.function) = (stream, function);
+                            }
                             self.host.reply(r.system, &reply).unwrap();
                         }
                         self.heard.push(r.message);
@@ -236,7 +264,9 @@ impl Pair {
     pub fn obey(&mut self) -> Vec<(String, f64)> {
         let writes = self.equipment.take_writes();
         let named: Vec<_> = writes.iter().map(|(ix, v)| (self.profile.point(*ix).id.clone(), *v)).collect();
-        let samples: Vec<_> = named.iter().map(|(id, v)| (id.as_str(), *v)).collect();
+        let mut samples: Vec<_> = named.iter().map(|(id, v)| (id.as_str(), *v)).collect();
+        let runs: Vec<_> = samples.iter().filter(|(id, _)| *id == "run_enable").map(|(_, v)| *v).collect();
+        samples.extend(runs.into_iter().map(|v| ("bonding", v)));
         self.samples(&samples);
         named
     }
@@ -290,7 +320,7 @@ fn acknowledgement(m: &Message) -> Message {
     let body = match (m.stream, m.function) {
         (1, 13) => l(vec![b(0), l(vec![])]),
         (1, 1) => l(vec![]),
-        (7, 5) => l(vec![a("HOST-1"), a("FROM HOST")]),
+        (7, 5) => l(vec![a("HOST-1"), body(30)]),
         _ => b(0),
     };
     Message { stream: m.stream, function: m.function + 1, wants_reply: false, body: Some(body) }

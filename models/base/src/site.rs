@@ -6,9 +6,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
 use crate::profile::Profile;
 use crate::spell::nearest;
+use crate::{Span, limits};
 
 /// The place of a machine in its site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +71,63 @@ pub struct Endpoint {
     /// How a serial port is set: `19200 8E1`, which is the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
+    /// For HSMS: how the equipment connects, and how long it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsms: Option<HsmsOptions>,
+}
+
+/// An HSMS equipment, where it differs from E37's typical values: passive, T3 45 s, T5 10 s, T6 5 s, T7 10 s, T8 5 s.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HsmsOptions {
+    /// The host that it connects to, as `host:port`, instead of being connected to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<String>,
+    /// For the reply to a message: 1 s to 120 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t3: Option<Span>,
+    /// Between two attempts to connect: 1 s to 240 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t5: Option<Span>,
+    /// For the answer to a control message: 1 s to 240 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t6: Option<Span>,
+    /// For the first select: 1 s to 240 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t7: Option<Span>,
+    /// Between two bytes of a message: 1 s to 120 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t8: Option<Span>,
+    /// How often the link is tested: 1 s to 1 h, 30 s when absent; `0s` for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linktest: Option<Span>,
+}
+
+impl HsmsOptions {
+    /// What is wrong with it, and what would be right.
+    fn problem(&self) -> Option<String> {
+        let host = self.connect.as_deref().filter(|c| {
+            let port = c.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+            !port.is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|p| p > 0))
+        });
+        if let Some(host) = host {
+            return Some(format!("connect = {host:?}: host:port, as \"10.0.0.5:5000\", would be right"));
+        }
+        // The ranges of E37, parameter settings.
+        let timers = [
+            ("t3", self.t3, 120),
+            ("t5", self.t5, 240),
+            ("t6", self.t6, 240),
+            ("t7", self.t7, 240),
+            ("t8", self.t8, 120),
+            ("linktest", self.linktest.filter(|l| *l != Span::secs(0)), 3_600),
+        ];
+        timers.into_iter().find_map(|(name, span, most)| {
+            let (span, most) = (span?, Span::secs(most));
+            let fits = (Span::secs(1)..=most).contains(&span);
+            (!fits).then(|| format!("{name} = {span}: 1s to {most} would be right"))
+        })
+    }
 }
 
 /// A field protocol, with what carries it.
@@ -200,6 +257,17 @@ impl Site {
                 return bad(format!("machine {name}: no kind is named {kind}{}", nearest(kind, kinds)));
             }
             for e in &m.endpoints {
+                if let Some(hsms) = &e.hsms {
+                    if e.protocol != Protocol::Hsms {
+                        return bad(format!(
+                            "machine {}: hsms options of an endpoint that speaks {}",
+                            m.name, e.protocol
+                        ));
+                    }
+                    if let Some(problem) = hsms.problem() {
+                        return bad(format!("machine {}: hsms {problem}", m.name));
+                    }
+                }
                 let (units, unit) = (e.protocol.units(), e.unit);
                 if !units.contains(&unit) {
                     let (low, high) = (units.start(), units.end());
@@ -300,5 +368,31 @@ mod tests {
         let text = "name='x'\n[[bay]]\nid='b'\niso_class=5\nvolume_m3_per_ffu=9\n\
             [[machine]]\nname='A'\nkind='ffu'\nbay='b'\n[[machine]]\nname='A'\nkind='ffu'\nbay='b'\n";
         assert!(Site::parse(text).unwrap_err().to_string().contains("A stands twice"));
+    }
+
+    #[test]
+    fn hsms_options_that_make_no_sense_are_refused_with_what_would_be_right() {
+        let parse = |protocol: &str, options: &str| {
+            Site::parse(&format!(
+                "name='x'\n[[bay]]\nid='b'\niso_class=5\nvolume_m3_per_ffu=9\n[[machine]]\nname='A'\n\
+                 kind='wire_bonder'\nbay='b'\nendpoints=[{{protocol='{protocol}',address='127.0.0.1:5000',hsms={{{options}}}}}]"
+            ))
+        };
+        let whole = "connect='host-1:5000',t3='1m',t5='240s',t6='5s',t7='10s',t8='1s',linktest='0s'";
+        let site = parse("hsms", whole).unwrap();
+        assert_eq!(site.machines[0].endpoints[0].hsms.as_ref().unwrap().t3, Some(Span::secs(60)));
+        for (protocol, options, why) in [
+            ("hsms", "t3='0s'", "t3 = 0s: 1s to 2m would be right"),
+            ("hsms", "t8='121s'", "t8 = 2m1s: 1s to 2m"),
+            ("hsms", "linktest='2h'", "linktest = 2h: 1s to 1h"),
+            ("hsms", "connect='host-1'", "host:port"),
+            ("hsms", "connect=':5000'", "host:port"),
+            ("hsms", "connect='h:0'", "host:port"),
+            ("hsms", "t4='1s'", "unknown field"),
+            ("modbus-tcp", "t3='1s'", "speaks modbus-tcp"),
+        ] {
+            let e = parse(protocol, options).unwrap_err().to_string();
+            assert!(e.contains(why), "{options}: {e}");
+        }
     }
 }

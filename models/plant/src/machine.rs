@@ -148,6 +148,14 @@ pub enum Refusal {
         /// The highest it takes.
         high: f64,
     },
+    /// The value names something that the machine does not have.
+    #[error("{point}: the machine has none of number {value}")]
+    NotHeld {
+        /// The set-point.
+        point: String,
+        /// What was asked.
+        value: f64,
+    },
 }
 
 /// The kind has no such fault.

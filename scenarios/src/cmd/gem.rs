@@ -27,7 +27,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             .map(|r| {
                 serde_json::json!({
                     "kind": word(r.kind), "name": r.name, "implemented": r.implemented, "compliant": r.compliant,
-                    "messages": r.messages, "test": r.test,
+                    "messages": r.messages, "test": r.test, "remark": r.remark,
                 })
             })
             .collect();
@@ -35,19 +35,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(MET));
     }
     let yes = |b: bool| if b { "yes" } else { "no" };
-    let mut text = format!(
-        "{:<35} {:<11} {:<11} {:<9} backed by\n",
-        "GEM requirement or capability", "", "implemented", "compliant"
-    );
-    for r in statement() {
-        text += &format!(
-            "{:<35} {:<11} {:<11} {:<9} {}\n",
-            r.name,
-            word(r.kind),
-            yes(r.implemented),
-            yes(r.compliant),
-            r.test
+    let line = |cells: [&str; 7]| {
+        let [name, kind, implemented, compliant, messages, test, remark] = cells;
+        let line = format!(
+            "{name:<35} {kind:<11} {implemented:<11} {compliant:<9} {messages:<47} {test:<32} {remark}"
         );
+        line.trim_end().to_owned() + "\n"
+    };
+    let head = "GEM requirement or capability";
+    let mut text = line([head, "", "implemented", "compliant", "messages", "backed by", "remark"]);
+    for r in statement() {
+        let (implemented, compliant) = (yes(r.implemented), yes(r.compliant));
+        text += &line([r.name, word(r.kind), implemented, compliant, r.messages, r.test, r.remark]);
     }
     print(&text)?;
     Ok(ExitCode::from(MET))

@@ -4,6 +4,7 @@ mod client;
 mod detect;
 mod fab;
 mod gem;
+mod operator;
 mod physics;
 mod replay;
 mod run;

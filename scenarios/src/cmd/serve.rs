@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use aegis_models::{Event, Seed, Site, Time};
 use aegis_sim::host::Host;
 use aegis_sim::host::door::Setting;
+use aegis_sim::host::state::StateFolder;
 use aegis_sim::{STEP, Twin, TwinOptions};
 use anyhow::Context;
 
@@ -21,6 +22,7 @@ use crate::world::{lines, twin_for};
   aegis serve
   aegis serve --scenario scenarios/library/ffu/filter-clog.toml --pace 20 --sentinel-config sentinel.toml
   aegis serve --site serial-line.toml    machines and addresses of one's own: a serial port, a gateway
+  aegis serve --state served --operator       orders as \"WB-01 offline\" from standard input
   aegis serve --port 15020        ports 15020 and the following instead of the site's")]
 pub struct Args {
     /// The machines and where they listen, instead of the built-in site
@@ -53,6 +55,12 @@ pub struct Args {
     /// Write the configuration of a sentinel for exactly these machines to this file
     #[arg(long, value_name = "FILE")]
     sentinel_config: Option<PathBuf>,
+    /// Keep in this folder, made when missing, what GEM equipment must not lose by a restart: spool, reports, recipes
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Take an operator's orders to GEM equipment from standard input, as `WB-01 offline`; `WB-01 help` lists them
+    #[arg(long)]
+    operator: bool,
     /// First the site as it is served, then the truth, as JSON Lines
     #[arg(long)]
     json: bool,
@@ -84,13 +92,22 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     };
     let end = scenario.as_ref().filter(|_| args.once).map(|s| Time::ZERO.after(s.duration.0));
     let lines = scenario.as_ref().map(|s| lines(s, &site, seed, args.pace)).unwrap_or_default();
-    let setting = Setting { pki: args.pki.clone(), user: user(&args)?, ..Setting::now() };
+    let state = args.state.clone().map(|path| StateFolder { path, warn });
+    let setting = Setting { pki: args.pki.clone(), user: user(&args)?, state, ..Setting::now() };
     let mut host = Host::open(twin, site, lines, &setting).await?;
     if let Some(file) = &args.sentinel_config {
         let text = sentinel_config(host.site(), args.pace, "aegis-state");
         std::fs::write(file, text).with_context(|| file.display().to_string())?;
     }
     print(&greeting(&args, host.site())?)?;
+    let equipment = host.equipment();
+    let operator = async {
+        super::operator::obey(equipment).await;
+        // Without an operator the machines go on.
+        if !args.until_stdin_closes {
+            std::future::pending().await
+        }
+    };
     let tell = |_: &Twin, truth: Vec<Event>| {
         for event in truth {
             let line =
@@ -102,8 +119,10 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     tokio::select! {
         ended = host.run(args.pace, end, tell) => ended?,
         _ = tokio::signal::ctrl_c() => {}
-        () = aegis_edge::stdin_closed(), if args.until_stdin_closes => {}
+        () = operator, if args.operator => {}
+        () = aegis_edge::stdin_closed(), if args.until_stdin_closes && !args.operator => {}
     }
+    host.finish();
     // Beside what a program reads from standard output: only a person asks how the twin kept its time.
     let _ = writeln!(
         anstream::stderr(),
@@ -112,6 +131,10 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         STEP.as_secs_f64() * 1e3 / args.pace
     );
     Ok(ExitCode::from(MET))
+}
+
+fn warn(what: &str) {
+    let _ = writeln!(anstream::stderr(), "{what}");
 }
 
 fn user(args: &Args) -> anyhow::Result<Option<(String, String)>> {

@@ -8,17 +8,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aegis_adapters::bacnet::{self, Datagrams, Device, Identity, Patience, Session};
-use aegis_adapters::hsms::gem::{Equipment, EquipmentOptions};
+use aegis_adapters::hsms::gem::{BadEquipment, Equipment, EquipmentOptions};
 use aegis_adapters::hsms::session::{self, Role, Timers};
 use aegis_adapters::modbus::{LineTiming, RegisterMap, SerialSettings, Stations, Units};
 use aegis_adapters::mtconnect::{Agent, AgentOptions};
 use aegis_adapters::opcua::{Anonymous, Mode, Secret};
 use aegis_adapters::{Served, hsms, modbus, mtconnect, opcua};
-use aegis_models::site::{Endpoint, MachineEntry};
-use aegis_models::{Profile, Protocol};
+use aegis_models::site::{Endpoint, HsmsOptions, MachineEntry};
+use aegis_models::{Profile, Protocol, Span};
 use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, UdpSocket};
 
+use super::state::{StateFile, StateFolder};
 use crate::clock;
 
 /// How long a GEM host may take from a granted inquiry to the message itself: T3, as nothing else is said.
@@ -40,17 +41,19 @@ pub struct Setting {
     pub pki: Option<PathBuf>,
     /// User and password of the OPC UA servers; with them nobody else may write.
     pub user: Option<(String, String)>,
+    /// Where GEM equipment keeps what must survive a restart; without it a restart begins anew.
+    pub state: Option<StateFolder>,
 }
 
 impl Setting {
     /// Machines that begin now, open to whoever reaches them, as most plant networks are.
     pub fn now() -> Setting {
-        Setting { began_unix_ns: clock::unix_ns(), pki: None, user: None }
+        Setting { began_unix_ns: clock::unix_ns(), pki: None, user: None, state: None }
     }
 
     /// Machines of a run in virtual time.
     pub fn virtual_time() -> Setting {
-        Setting { began_unix_ns: VIRTUAL_BEGINNING, pki: None, user: None }
+        Setting { began_unix_ns: VIRTUAL_BEGINNING, pki: None, user: None, state: None }
     }
 }
 
@@ -64,7 +67,7 @@ enum Server {
     Modbus(Arc<Mutex<RegisterMap>>, modbus::ServeOptions),
     /// One of those that may share a line, with its address there.
     Station(u8, Arc<Mutex<RegisterMap>>),
-    Hsms(hsms::serve::Handle),
+    Hsms(hsms::serve::Handle, Option<StateFile>),
     Mtconnect(mtconnect::Served, mtconnect::ServeOptions),
     Bacnet(bacnet::Handle),
     /// The library owns its sockets.
@@ -118,13 +121,15 @@ impl Door {
             }
             Protocol::Hsms => {
                 let device = endpoint.unit as u16;
-                let session = session::Options { role: Role::Passive, device, timers: Timers::default() };
+                let options = endpoint.hsms.clone().unwrap_or_default();
+                let role = if options.connect.is_some() { Role::Active } else { Role::Passive };
+                let session = session::Options { role, device, timers: timers(&options) };
                 let unix_ms = (setting.began_unix_ns / 1_000_000) as i64;
                 let (conversation, command) = (CONVERSATION, COMMAND);
                 let options = EquipmentOptions { session, unix_ms, conversation, command };
-                let equipment = Equipment::new(profile, options, &[]).map_err(no)?;
+                let (file, equipment) = equipment(entry, profile, options, setting)?;
                 let handle = hsms::serve::Handle::new(equipment);
-                Ok(Door { served: Box::new(handle.clone()), server: Server::Hsms(handle) })
+                Ok(Door { served: Box::new(handle.clone()), server: Server::Hsms(handle, file) })
             }
             Protocol::Mtconnect => {
                 let binding = Arc::new(mtconnect::Binding::new(profile).map_err(no)?);
@@ -168,6 +173,15 @@ impl Door {
             let (bound, serving) = listen_line(endpoint, address, [station].into()).await?;
             return Ok((door, bound, serving));
         }
+        if let (Server::Hsms(handle, file), Some(hsms)) = (&door.server, &endpoint.hsms)
+            && let Some(host) = hsms.connect.clone()
+        {
+            let (active, options) = (handle.clone(), patience(endpoint));
+            let (to, stop) = (host.clone(), std::future::pending());
+            let serving = Box::pin(async move { hsms::serve::serve_active(to, active, options, stop).await });
+            let serving = kept(serving, file.clone(), handle.clone());
+            return Ok((door, host, serving));
+        }
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?.to_string();
         let stop = std::future::pending();
@@ -175,9 +189,9 @@ impl Door {
             Server::Modbus(map, options) => {
                 Box::pin(modbus::serve(listener, Arc::clone(map), *options, stop))
             }
-            Server::Hsms(handle) => {
-                let options = hsms::serve::ServeOptions::default();
-                Box::pin(hsms::serve::serve(listener, handle.clone(), options, stop))
+            Server::Hsms(handle, file) => {
+                let serving = hsms::serve::serve(listener, handle.clone(), patience(endpoint), stop);
+                kept(Box::pin(serving), file.clone(), handle.clone())
             }
             Server::Mtconnect(served, options) => {
                 Box::pin(mtconnect::serve(listener, served.clone(), *options, stop))
@@ -197,6 +211,21 @@ impl Door {
         match &self.server {
             Server::Station(unit, map) => Some((*unit, Arc::clone(map))),
             _ => None,
+        }
+    }
+
+    /// The GEM equipment behind the door, for its operator.
+    pub fn equipment(&self) -> Option<&hsms::serve::Handle> {
+        match &self.server {
+            Server::Hsms(handle, _) => Some(handle),
+            _ => None,
+        }
+    }
+
+    /// Writes what must survive a restart a last time.
+    pub fn finish(&self) {
+        if let Server::Hsms(handle, Some(file)) = &self.server {
+            file.finish(handle);
         }
     }
 
@@ -221,7 +250,7 @@ impl Door {
                     modbus::serve_line(stream, &stations, timing, options.write, || {}).await;
                 }))
             }
-            Server::Hsms(handle) => {
+            Server::Hsms(handle, _) => {
                 let handle = handle.clone();
                 let options = hsms::serve::ServeOptions::default();
                 Some(Box::pin(async move { hsms::serve::serve_stream(stream, &handle, options).await }))
@@ -265,6 +294,54 @@ pub async fn listen_line(
     Ok((bound, Box::pin(modbus::serve_rtu(listener, stations, options, std::future::pending()))))
 }
 
+/// A machine's GEM equipment, with what it kept through a restart.
+fn equipment(
+    entry: &MachineEntry,
+    profile: &Profile,
+    options: EquipmentOptions,
+    setting: &Setting,
+) -> Result<(Option<StateFile>, Equipment), NoDoor> {
+    let Some(folder) = &setting.state else {
+        return Ok((None, Equipment::new(profile, options, &[]).map_err(no)?));
+    };
+    let unusable = |e: io::Error| no(format!("state folder {}: {e}", folder.path.display()));
+    let (file, saved) = StateFile::open(folder, &entry.name).map_err(unusable)?;
+    let equipment = match Equipment::new(profile, options.clone(), &saved) {
+        Err(BadEquipment::State(why)) => {
+            file.set_aside(&why).map_err(unusable)?;
+            Equipment::new(profile, options, &[])
+        }
+        made => made,
+    };
+    Ok((Some(file), equipment.map_err(no)?))
+}
+
+/// Serves, and writes what must survive a restart.
+fn kept(serving: Serving, file: Option<StateFile>, handle: hsms::serve::Handle) -> Serving {
+    let Some(file) = file else { return serving };
+    Box::pin(async move {
+        tokio::join!(serving, file.keep(handle));
+    })
+}
+
+fn timers(o: &HsmsOptions) -> Timers {
+    let standard = Timers::default();
+    let or = |span: Option<Span>, standard| span.map_or(standard, |s| s.0);
+    Timers {
+        t3: or(o.t3, standard.t3),
+        t5: or(o.t5, standard.t5),
+        t6: or(o.t6, standard.t6),
+        t7: or(o.t7, standard.t7),
+        t8: or(o.t8, standard.t8),
+        linktest: o.linktest.map_or(standard.linktest, |l| Some(l.0).filter(|l| !l.is_zero())),
+    }
+}
+
+fn patience(endpoint: &Endpoint) -> hsms::serve::ServeOptions {
+    let t5 = timers(&endpoint.hsms.clone().unwrap_or_default()).t5;
+    hsms::serve::ServeOptions { t5, ..hsms::serve::ServeOptions::default() }
+}
+
 async fn opcua_door(
     address: &str,
     entry: &MachineEntry,
@@ -297,4 +374,41 @@ async fn opcua_door(
 /// A datagram's sender where there are no addresses: the sentinel's, and the machine's.
 pub fn stations() -> (SocketAddr, SocketAddr) {
     (SocketAddr::from(([192, 0, 2, 1], 47_808)), SocketAddr::from(([192, 0, 2, 2], 47_808)))
+}
+
+#[cfg(test)]
+mod tests {
+    use aegis_models::Site;
+    use tokio::io::AsyncReadExt;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[test]
+    fn an_equipment_that_is_active_connects_to_its_host_and_selects() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let host = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let site = Site::built_in();
+            let entry = site.machines.iter().find(|m| m.kind == "wire_bonder").unwrap();
+            let mut endpoint = entry.endpoints[0].clone();
+            let connect = Some(host.local_addr().unwrap().to_string());
+            endpoint.hsms = Some(HsmsOptions { connect, t3: Some(Span::secs(20)), ..HsmsOptions::default() });
+            let profile = Profile::built_in(&entry.kind).unwrap();
+            let opened = Door::listen(&endpoint, "127.0.0.1:0", entry, &profile, &Setting::now()).await;
+            let (_door, _, serving) = opened.unwrap();
+            let serving = tokio::spawn(serving);
+            let patience = Duration::from_secs(20);
+            let (mut stream, _) = timeout(patience, host.accept()).await.expect("it connects").unwrap();
+            let mut select = [0; 14];
+            timeout(patience, stream.read_exact(&mut select)).await.expect("it selects").unwrap();
+            assert_eq!(select[..10], [0, 0, 0, 10, 0xFF, 0xFF, 0, 0, 0, 1]);
+            serving.abort();
+        });
+        // Timers are as the site has them, or E37's.
+        let options =
+            HsmsOptions { t3: Some(Span::secs(20)), linktest: Some(Span::secs(0)), ..HsmsOptions::default() };
+        let expected = Timers { t3: Duration::from_secs(20), linktest: None, ..Timers::default() };
+        assert_eq!(timers(&options), expected);
+    }
 }

@@ -1,10 +1,12 @@
 //! The twin at a pace, its machines on their real endpoints.
 
 pub mod door;
+pub mod state;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aegis_adapters::hsms::serve::Handle;
 use aegis_models::site::Endpoint;
 use aegis_models::{Command, CommandId, Event, Frame, MachineIx, PointIx, Protocol, Site, Time};
 use tokio::net::{TcpListener, UdpSocket};
@@ -126,6 +128,19 @@ impl Host {
     /// The site with the addresses at which its machines really listen.
     pub fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// The GEM equipment among its machines, by name: what their operators have before them.
+    pub fn equipment(&self) -> BTreeMap<String, Handle> {
+        let named = |(machine, door): &(MachineIx, Door)| {
+            Some((self.site.machine(*machine).name.clone(), door.equipment()?.clone()))
+        };
+        self.doors.iter().filter_map(named).collect()
+    }
+
+    /// Writes what must survive a restart a last time, before the program ends.
+    pub fn finish(&self) {
+        self.doors.iter().for_each(|(_, door)| door.finish());
     }
 
     /// How late its latest tick was: more than a [`STEP`] at its pace, and clients have read old values meanwhile.

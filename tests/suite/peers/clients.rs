@@ -11,7 +11,7 @@ use aegis_models::{Frame, MachineIx, PointIx, Profile, Protocol, Quality, Sample
 use aegis_sim::host::door::{Door, Setting};
 
 use super::script;
-use crate::support::{Running, Served, aegis, stdout_of};
+use crate::support::{Running, Served, aegis, aegis_path, stdout_of};
 
 /// Lets a client prove every machine that speaks a protocol. Each has to be named in what it tells.
 fn prove(name: &str, protocol: Protocol) {
@@ -196,6 +196,13 @@ fn asyncua_comes_in_over_protected_channels_once_it_is_trusted_and_with_the_righ
 #[test]
 fn secsgem_establishes_reads_commands_and_provokes_every_machine_on_hsms() {
     prove("gem_host.py", Protocol::Hsms);
+}
+
+#[test]
+fn secsgem_sees_what_an_operator_does_and_finds_the_spool_after_a_restart() {
+    let output = script("gem_life.py").arg(aegis_path()).output().expect("python starts");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use aegis_adapters::hsms::session::{Options, Role, Timers};
 use aegis_edge::clock::Clock;
 use aegis_edge::config::{Equipment, HsmsLink};
 use aegis_edge::link::{self, FromLink, Network, WriteOrder};
-use aegis_models::profile::{Access, DataType, PointSpec};
+use aegis_models::profile::{Access, DataType, GemClass, PointSpec};
 use aegis_models::site::{Endpoint, MachineEntry};
 use aegis_models::{
     CommandId, Frame, MachineIx, PointIx, Profile, Protocol, Quality, Record, Sample, Site, Time,
@@ -156,9 +156,14 @@ async fn walk(entry: &MachineEntry, endpoint: &Endpoint, cov: bool) {
         }
     }
     wire.door.served().take_writes();
-    for point in shown.into_iter().filter(|p| profile.point(*p).access == Access::Write) {
+    // Over GEM a recipe is selected by a remote command: constants alone are written.
+    let written = |spec: &PointSpec| {
+        spec.access == Access::Write
+            && (protocol != Protocol::Hsms || spec.gem_class() == Some(GemClass::Constant))
+    };
+    for point in shown.into_iter().filter(|p| written(profile.point(*p))) {
         // Another value than the last: a command to do what is done already writes nothing.
-        let value = value(&profile, point, 4);
+        let value = value(&profile, point, 5);
         let outcome = wire.write(point, value).await;
         let id = &profile.point(point).id;
         if protocol == Protocol::Mtconnect {

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use aegis_models::event::{Body, ExecutionStep};
-use aegis_models::profile::Access;
+use aegis_models::profile::{Access, Role};
 use aegis_models::{
     Command as Order, CommandId, Frame, MachineIx, Profile, Quality, Seed, Site, ThreatKind, Time,
 };
@@ -233,7 +233,7 @@ impl Plant {
         // What others may set is theirs: it was told with the first values, and changes when they write it.
         for s in frame.samples.iter().filter(|_| values) {
             let point = self.profile.point(s.point);
-            if point.access == Access::Read {
+            if point.access == Access::Read || point.role == Role::State {
                 let value = if s.quality == Quality::Good { json!(s.value) } else { Value::Null };
                 set.insert(point.id.clone(), value);
             }

@@ -9,7 +9,7 @@ use super::catalog::Catalog;
 use super::dispatch::Answer;
 use super::equipment::Equipment;
 use super::own;
-use super::read::{self, Illegal};
+use super::read::{self, Id, Illegal};
 use super::send::Purpose;
 
 /// Which alarms are set, and which are told, by ALID.
@@ -47,6 +47,7 @@ impl Equipment {
 
     /// S5F1 where it is enabled, then the events of that alarm (E30, alarm management).
     fn turn_alarm(&mut self, alid: u32, set: bool) {
+        self.changed();
         if set {
             self.alarms.set.insert(alid);
         } else {
@@ -54,7 +55,8 @@ impl Equipment {
         }
         if self.control.state.is_online() && self.alarms.enabled.contains(&alid) {
             let wants_reply = self.constants.flag(own::W_BIT_S5);
-            let message = Message { stream: 5, function: 1, wants_reply, body: Some(self.alarm_row(alid)) };
+            let message =
+                Message { stream: 5, function: 1, wants_reply, body: Some(self.alarm_row(&Id::of(alid))) };
             self.queue(message, Purpose::Report);
         }
         self.happened.alarm_id = alid;
@@ -76,26 +78,27 @@ impl Equipment {
     }
 
     /// ALCD, ALID, ALTX; code and text empty for an alarm that is none.
-    fn alarm_row(&self, alid: u32) -> Item {
-        let (code, text) = match self.catalog.alarms.get(&alid) {
+    fn alarm_row(&self, id: &Id) -> Item {
+        let (code, text) = match id.number().and_then(|alid| self.catalog.alarms.get(&alid)) {
             Some((a, _)) => {
-                let set = if self.alarms.set.contains(&alid) { SET } else { 0 };
+                let set = if self.alarms.set.contains(&a.alid) { SET } else { 0 };
                 (vec![set | a.category as u8], a.text.as_str())
             }
             None => (Vec::new(), ""),
         };
-        Item::List(vec![Item::Binary(code), Item::U4(vec![alid]), Item::text(text)])
+        Item::List(vec![Item::Binary(code), id.item(), Item::text(text)])
     }
 
     /// S5F3: whether an alarm is told; without an ALID, all. ACKC5 1: no such alarm.
     pub(super) fn s5f3(&mut self, body: Option<&Item>) -> Result<Answer, Illegal> {
         let [aled, alid] = read::fields(body.ok_or(Illegal)?)?;
         // Bit 8 of ALED says it (E5).
-        let (told, alids) = (read::byte(aled)? & 0x80 != 0, read::array(alid)?);
-        if !alids.iter().all(|a| self.catalog.alarms.contains_key(a)) {
+        let (told, alids) =
+            (read::byte(aled)? & 0x80 != 0, read::named_in_array(Some(alid), self.catalog.alarms.keys())?);
+        let known = |id: &Id| id.number().filter(|alid| self.catalog.alarms.contains_key(alid));
+        let Some(alids) = alids.iter().map(known).collect::<Option<Vec<u32>>>() else {
             return Ok(Answer::code(1));
-        }
-        let alids = if alids.is_empty() { self.catalog.alarms.keys().copied().collect() } else { alids };
+        };
         for alid in alids {
             if told {
                 self.alarms.enabled.insert(alid);
@@ -108,13 +111,12 @@ impl Equipment {
 
     /// S5F5: alarms with their state; without ALIDs, all.
     pub(super) fn s5f5(&self, body: Option<&Item>) -> Result<Answer, Illegal> {
-        let alids = body.map_or(Ok(Vec::new()), read::array)?;
-        let alids = if alids.is_empty() { self.catalog.alarms.keys().copied().collect() } else { alids };
-        Ok(Answer::Body(Item::List(alids.into_iter().map(|a| self.alarm_row(a)).collect())))
+        let alids = read::named_in_array(body, self.catalog.alarms.keys())?;
+        Ok(Answer::rows(alids.iter().map(|id| self.alarm_row(id))))
     }
 
     /// S5F7: the alarms that are told.
     pub(super) fn s5f7(&self) -> Answer {
-        Answer::Body(Item::List(self.alarms.enabled.iter().map(|a| self.alarm_row(*a)).collect()))
+        Answer::Body(Item::List(self.alarms.enabled.iter().map(|a| self.alarm_row(&Id::of(*a))).collect()))
     }
 }

@@ -7,6 +7,7 @@ use aegis_models::{PointIx, Profile};
 
 use super::super::Item;
 use super::own::{self, Own};
+use super::read::Id;
 
 /// Where a variable's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,7 @@ pub(super) type Held = (DataType, [f64; 2]);
 /// All that does not change while the equipment lives.
 #[derive(Clone, Debug)]
 pub(super) struct Catalog {
+    pub profile: Profile,
     pub layout: GemLayout,
     pub variables: BTreeMap<u32, Variable>,
     pub events: BTreeMap<u32, Event>,
@@ -69,8 +71,9 @@ pub(super) struct Catalog {
     pub triggers: Vec<(u32, Trigger)>,
     /// Alarms and their conditions, in the order of their ALIDs.
     pub alarms: BTreeMap<u32, (GemAlarm, Condition)>,
-    /// While it holds the machine works.
+    /// While it holds the machine works, and while it holds it may.
     pub running: Option<Condition>,
+    pub enabled: Option<Condition>,
     /// The point that says which recipe runs, and whether it can be written.
     pub recipe: Option<(PointIx, bool)>,
     /// The fields of each kind of record.
@@ -113,11 +116,13 @@ impl Catalog {
             layout.alarms.iter().filter_map(|a| Some((a.alid, (a.clone(), condition(&a.when)?)))).collect();
         let records = profile.records.iter();
         Some(Catalog {
+            profile: profile.clone(),
             variables,
             events,
             triggers,
             alarms,
             running: layout.process.as_ref().and_then(|p| condition(&p.running)),
+            enabled: layout.process.as_ref().and_then(|p| condition(p.enabled.as_ref()?)),
             recipe: layout.recipes.as_ref().and_then(|r| {
                 let ix = profile.point_ix(&r.point)?;
                 Some((ix, profile.point(ix).access == aegis_models::profile::Access::Write))
@@ -140,9 +145,25 @@ impl Catalog {
         self.variables.iter().filter(move |(_, v)| v.class == class).map(|(id, v)| (*id, v))
     }
 
-    /// The variable of that class and number.
-    pub fn get(&self, class: GemClass, vid: u32) -> Option<&Variable> {
-        self.variables.get(&vid).filter(|v| v.class == class)
+    /// The variable of that class and identifier, with its number.
+    pub fn get(&self, class: GemClass, id: &Id) -> Option<(u32, &Variable)> {
+        let vid = id.number()?;
+        Some((vid, self.variables.get(&vid).filter(|v| v.class == class)?))
+    }
+
+    /// The number of a variable of any class.
+    pub fn variable(&self, id: &Id) -> Option<u32> {
+        id.number().filter(|vid| self.variables.contains_key(vid))
+    }
+
+    /// The most items that the values of these variables can have, lists with all that may stand in them.
+    pub fn items(&self, vids: &[u32]) -> usize {
+        let items = |vid: &u32| match self.variables.get(vid).map(|v| v.origin) {
+            Some(Origin::Own(Own::EventsEnabled)) => 1 + self.events.len(),
+            Some(Origin::Own(Own::AlarmsEnabled | Own::AlarmsSet)) => 1 + self.alarms.len(),
+            _ => 1,
+        };
+        vids.iter().map(items).sum()
     }
 }
 

@@ -41,42 +41,70 @@ impl Clock {
     }
 }
 
+/// Unix time [ms] of a text in one of E5's three forms: 12 or 16 digits, or at most 32 characters as
+/// `YYYY-MM-DDThh:mm:ss.s{Z|+hh:mm|-hh:mm}`, with as many decimals as there are.
 fn parse(text: &str) -> Option<i64> {
     if !text.is_ascii() {
         return None;
     }
-    let digits: String = match text.len() {
-        12 | 16 => text.to_owned(),
-        20..=25 if text.as_bytes()[10] == b'T' && text.ends_with('Z') => {
-            let (whole, part) = text[..text.len() - 1].split_once('.').unwrap_or((&text[..19], "00"));
-            let shape: Vec<_> = whole.bytes().filter(|b| !b.is_ascii_digit()).collect();
-            if whole.len() != 19 || shape != b"--T::" || part.is_empty() {
+    match text.len() {
+        // A year of two digits lies from 1970 to 2069.
+        12 => moment(&format!("{}{text}", if number(text.get(..2)?)? < 70 { 20 } else { 19 })),
+        16 => Some(moment(text.get(..14)?)? + 10 * number(text.get(14..)?)?),
+        20..=32 => extended(text),
+        _ => None,
+    }
+}
+
+fn extended(text: &str) -> Option<i64> {
+    let (whole, rest) = text.split_at_checked(19)?;
+    let shape: Vec<u8> = whole.bytes().filter(|b| !b.is_ascii_digit()).collect();
+    if shape != b"--T::" {
+        return None;
+    }
+    let digits: String = whole.chars().filter(char::is_ascii_digit).collect();
+    let zone = rest.find(|c: char| c != '.' && !c.is_ascii_digit())?;
+    let (part, zone) = rest.split_at(zone);
+    let ms = match part.strip_prefix('.') {
+        Some(part) if !part.is_empty() && !part.contains('.') => number(&format!("{part:0<3.3}"))?,
+        None if part.is_empty() => 0,
+        _ => return None,
+    };
+    let minutes = match zone.split_at_checked(1)? {
+        ("Z", "") => 0,
+        (sign @ ("+" | "-"), by) => {
+            let (hours, minutes) = by.split_once(':')?;
+            if hours.len() != 2 || minutes.len() != 2 {
                 return None;
             }
-            let whole: String = whole.chars().filter(char::is_ascii_digit).collect();
-            format!("{whole}{:0<2.2}", part)
+            let (hours, minutes) = (number(hours)?, number(minutes)?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            (hours * 60 + minutes) * if sign == "+" { 1 } else { -1 }
         }
         _ => return None,
     };
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let number = |from: usize, len: usize| digits.get(from..from + len)?.parse::<i64>().ok();
-    // A year of two digits lies from 1970 to 2069.
-    let (year, at) = match digits.len() {
-        12 => (number(0, 2).map(|y| if y < 70 { 2000 + y } else { 1900 + y })?, 2),
-        _ => (number(0, 4)?, 4),
-    };
-    let (month, day) = (number(at, 2)?, number(at + 2, 2)?);
-    let (hour, minute, second) = (number(at + 4, 2)?, number(at + 6, 2)?, number(at + 8, 2)?);
-    let hundredths = if digits.len() == 16 { number(14, 2)? } else { 0 };
+    // Before 1970 there is no time: the clock counts from there.
+    Some(moment(&digits)? + ms - minutes * 60_000).filter(|ms| *ms >= 0)
+}
+
+fn number(digits: &str) -> Option<i64> {
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// Unix time [ms] of `YYYYMMDDhhmmss`.
+fn moment(digits: &str) -> Option<i64> {
+    let part = |from: usize, len: usize| number(digits.get(from..from + len)?);
+    let (year, month, day) = (part(0, 4)?, part(4, 2)?, part(6, 2)?);
+    let (hour, minute, second) = (part(8, 2)?, part(10, 2)?, part(12, 2)?);
     let days = days_of(year, month, day);
     // A day that a month does not have comes back as another.
     let real = civil(days) == (year, month, day) && (1970..=9999).contains(&year);
     if !real || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    Some((days * DAY_S + hour * 3600 + minute * 60 + second) * 1000 + hundredths * 10)
+    Some((days * DAY_S + hour * 3600 + minute * 60 + second) * 1000)
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar, by years that begin in March.
@@ -116,6 +144,15 @@ mod tests {
             assert!(c.set(Time::from_secs(77), text), "{text}");
             assert_eq!(c.text(Time::from_secs(77), format), text);
         }
+        for (text, same) in [
+            ("2024-03-01T08:59:59.990+09:00", "2024-02-29T23:59:59.99Z"),
+            ("2024-02-29T19:29:59-04:30", "2024-02-29T23:59:59.00Z"),
+            ("2024-02-29T23:59:59.123456Z", "2024-02-29T23:59:59.12Z"),
+            ("2024-02-29T23:59:59.123456+00:00", "2024-02-29T23:59:59.12Z"),
+        ] {
+            assert!(c.set(Time::ZERO, text), "{text}");
+            assert_eq!(c.text(Time::ZERO, 2), same);
+        }
         assert!(c.set(Time::ZERO, "2024022923595900"));
         assert_eq!(c.text(Time::from_secs(1), 1), "2024030100000000");
         for bad in [
@@ -124,6 +161,13 @@ mod tests {
             "20240101250000",
             "24010100000x",
             "2024-02-29 23:59:59.99Z",
+            "2024-02-29T23:59:59.Z",
+            "2024-02-29T23:59:59.1.2Z",
+            "2024-02-29T23:59:59+0900",
+            "2024-02-29T23:59:59+24:00",
+            "2024-02-29T23:59:59",
+            "1970-01-01T00:00:00+00:01",
+            "20240229235959+1",
             "é40229235959",
         ] {
             assert!(!c.set(Time::ZERO, bad), "{bad}");

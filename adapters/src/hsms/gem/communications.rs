@@ -44,6 +44,7 @@ impl Equipment {
     /// The operator wants a host.
     pub fn enable(&mut self, now: Time) {
         self.advance(now);
+        self.changed();
         if self.communications == Communications::Disabled {
             self.communications = Communications::NoLink;
             if self.session.is_selected() {
@@ -55,6 +56,7 @@ impl Equipment {
     /// The operator wants no host: the session ends.
     pub fn disable(&mut self, now: Time) {
         self.advance(now);
+        self.changed();
         self.link_lost();
         self.communications = Communications::Disabled;
         self.session.separate(now);
@@ -92,8 +94,8 @@ impl Equipment {
         ]);
         let message = Message { stream: 1, function: 13, wants_reply: true, body: Some(body) };
         self.communications = match self.send_now(message, Purpose::Establish) {
-            true => Communications::WaitCra,
-            false => self.delay(),
+            Ok(()) => Communications::WaitCra,
+            Err(_) => self.delay(),
         };
     }
 

@@ -11,7 +11,7 @@ use super::control::ControlState;
 use super::dispatch::Answer;
 use super::equipment::Equipment;
 use super::own::{self, CONSTANTS, Own, OwnEvent};
-use super::read::{self, Illegal};
+use super::read::{self, Id, Illegal};
 
 /// The values of the equipment's own constants, and what hosts last wrote to the machine's.
 #[derive(Clone, Debug)]
@@ -86,10 +86,12 @@ impl Equipment {
         Ok(Answer::code(self.change_constants(&wanted)))
     }
 
-    fn change_constants(&mut self, wanted: &[(u32, &Item)]) -> u8 {
+    fn change_constants(&mut self, wanted: &[(Id, &Item)]) -> u8 {
         let (mut own, mut points) = (Vec::new(), Vec::new());
         for (ecid, item) in wanted {
-            let Some(constant) = self.catalog.get(GemClass::Constant, *ecid) else { return NO_SUCH_CONSTANT };
+            let Some((_, constant)) = self.catalog.get(GemClass::Constant, ecid) else {
+                return NO_SUCH_CONSTANT;
+            };
             let Ok(value) = read::number(item) else { return OUT_OF_RANGE };
             if !acceptable(constant.data, constant.range, value) {
                 return OUT_OF_RANGE;
@@ -118,8 +120,9 @@ impl Equipment {
 
     fn set_own_constant(&mut self, constant: usize, value: f64) -> bool {
         let set = self.constants.set(constant, value);
+        self.changed();
         if set && constant == own::ENABLE_SPOOLING && value == 0.0 {
-            self.spool.clear();
+            self.purge();
         }
         set
     }
@@ -139,22 +142,21 @@ impl Equipment {
 
     /// S2F29: names, ranges, defaults and units of constants, all empty for each that is none.
     pub(super) fn s2f29(&self, body: Option<&Item>) -> Result<Answer, Illegal> {
-        let row = |ecid: u32| {
+        let row = |ecid: &Id| {
             let empty = || Item::text("");
             let rest = match self.catalog.get(GemClass::Constant, ecid) {
-                Some(c) => {
+                Some((_, c)) => {
                     let value = |v| catalog::item(c.data, v);
                     let [low, high] = c.range;
                     [Item::text(&c.name), value(low), value(high), value(c.default), Item::text(&c.unit)]
                 }
                 None => [empty(), empty(), empty(), empty(), empty()],
             };
-            let mut row = vec![Item::U4(vec![ecid])];
+            let mut row = vec![ecid.item()];
             row.extend(rest);
             Item::List(row)
         };
-        let ids = self.asked(GemClass::Constant, body)?;
-        Ok(Answer::Body(Item::List(ids.into_iter().map(row).collect())))
+        Ok(Answer::rows(self.asked(GemClass::Constant, body)?.iter().map(row)))
     }
 
     /// S2F17: what time it is.

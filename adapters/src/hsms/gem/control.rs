@@ -3,7 +3,6 @@
 use aegis_models::Time;
 
 use super::super::{Item, Message};
-use super::constants::Constants;
 use super::dispatch::Answer;
 use super::equipment::Equipment;
 use super::own::{self, OwnEvent};
@@ -46,16 +45,17 @@ impl ControlState {
 #[derive(Clone, Debug)]
 pub(super) struct Control {
     pub state: ControlState,
-    /// Local or remote: how the operator's switch stands.
-    pub online_as: ControlState,
+    /// Local or remote, as the operator turned the switch; untouched, the constant OnLineSubstate says.
+    pub switch: Option<ControlState>,
+    /// Whether the S1F1 of an attempt waits for its answer.
+    asked: bool,
     /// The operator's last word on on-line or off-line, which a restart keeps; without one the constants say.
     pub operator: Option<bool>,
 }
 
-impl Control {
-    pub fn new(constants: &Constants) -> Control {
-        let online_as = ControlState::numbered(constants.get(own::ONLINE_SUBSTATE));
-        Control { state: ControlState::EquipmentOffline, online_as, operator: None }
+impl Default for Control {
+    fn default() -> Control {
+        Control { state: ControlState::EquipmentOffline, switch: None, asked: false, operator: None }
     }
 }
 
@@ -68,6 +68,7 @@ impl Equipment {
     /// The operator asks to go on-line: S1F1 asks whether a host is there.
     pub fn operator_online(&mut self, now: Time) {
         self.advance(now);
+        self.changed();
         self.control.operator = Some(true);
         self.operator_did("ON-LINE");
         if self.control.state == ControlState::EquipmentOffline {
@@ -79,6 +80,7 @@ impl Equipment {
     /// The operator goes off-line.
     pub fn operator_offline(&mut self, now: Time) {
         self.advance(now);
+        self.changed();
         self.control.operator = Some(false);
         self.operator_did("OFF-LINE");
         self.go_offline(ControlState::EquipmentOffline);
@@ -97,7 +99,8 @@ impl Equipment {
 
     fn switch(&mut self, now: Time, to: ControlState, name: &str) {
         self.advance(now);
-        self.control.online_as = to;
+        self.changed();
+        self.control.switch = Some(to);
         self.operator_did(name);
         if self.control.state.is_online() && self.control.state != to {
             self.go_online();
@@ -116,13 +119,28 @@ impl Equipment {
     /// The state after switching on (E30, control state model, default entries).
     pub(super) fn start_control(&mut self) {
         let online = self.control.operator.unwrap_or(self.constants.get(own::INIT_CONTROL_STATE) == 2.0);
+        // An operator who went off-line wants no attempt.
+        let operator = self.control.operator.is_some();
         self.control.state = match (online, ControlState::numbered(self.constants.get(own::OFFLINE_SUBSTATE)))
         {
-            (true, _) => self.control.online_as,
-            // An attempt needs a host, and none is connected yet.
-            (false, ControlState::AttemptOnline) => self.online_failed(),
+            (true, _) => self.online_as(),
+            (false, ControlState::AttemptOnline) if operator => ControlState::EquipmentOffline,
+            // The attempt is made as soon as there is a host.
             (false, state) => state,
         };
+    }
+
+    fn online_as(&self) -> ControlState {
+        let constant = ControlState::numbered(self.constants.get(own::ONLINE_SUBSTATE));
+        self.control.switch.unwrap_or(constant)
+    }
+
+    /// S1F1 for an attempt that waits for a host, now that communications are established.
+    pub(super) fn attempt_due(&mut self) {
+        let waits = self.control.state == ControlState::AttemptOnline && !self.control.asked;
+        if waits && self.is_communicating() {
+            self.attempt_online();
+        }
     }
 
     fn online_failed(&self) -> ControlState {
@@ -134,13 +152,14 @@ impl Equipment {
 
     fn attempt_online(&mut self) {
         let message = Message { stream: 1, function: 1, wants_reply: true, body: None };
-        let sent = self.is_communicating() && self.send_now(message, Purpose::AreYouThere);
+        let sent = self.is_communicating() && self.send_now(message, Purpose::AreYouThere).is_ok();
+        self.control.asked = sent;
         self.control.state = if sent { ControlState::AttemptOnline } else { self.online_failed() };
     }
 
     /// What came of our S1F1.
     pub(super) fn attempted(&mut self, reply: Option<&Message>) {
-        if self.control.state != ControlState::AttemptOnline {
+        if !std::mem::take(&mut self.control.asked) || self.control.state != ControlState::AttemptOnline {
             return;
         }
         match reply {
@@ -154,7 +173,7 @@ impl Equipment {
     }
 
     fn go_online(&mut self) {
-        self.control.state = self.control.online_as;
+        self.control.state = self.online_as();
         self.fire_own(match self.control.state {
             ControlState::Local => OwnEvent::ControlStateLocal,
             _ => OwnEvent::ControlStateRemote,

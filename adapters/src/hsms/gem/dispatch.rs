@@ -1,6 +1,6 @@
 //! What a host asks, by stream and function, and who answers; what is nobody's is an error of stream 9.
 
-use super::super::session::Received;
+use super::super::session::{Received, SendError};
 use super::super::{Item, Message};
 use super::control::ControlState;
 use super::equipment::Equipment;
@@ -12,6 +12,10 @@ use crate::limits;
 pub(super) enum Answer {
     /// The reply's body.
     Body(Item),
+    /// A reply that is a header alone.
+    Header,
+    /// SxF0: the reply would be longer than a message may be (E5, abort transaction).
+    Abort,
     /// S9F5: this function is not the equipment's.
     NoFunction,
 }
@@ -21,13 +25,49 @@ impl Answer {
     pub fn code(code: u8) -> Answer {
         Answer::Body(Item::Binary(vec![code]))
     }
+
+    /// A reply that is a list of rows. A host may name what it likes as often as it likes: beyond a bound it gets none.
+    pub fn rows(rows: impl Iterator<Item = Item>) -> Answer {
+        let (mut list, mut items) = (Vec::new(), 0);
+        for row in rows {
+            items += count(&row);
+            if items > limits::GEM_REPLY_ITEMS {
+                return Answer::Abort;
+            }
+            list.push(row);
+        }
+        Answer::Body(Item::List(list))
+    }
 }
+
+/// Requests that only read.
+const READS: &[(u8, u8)] = &[
+    (1, 1),
+    (1, 3),
+    (1, 11),
+    (1, 13),
+    (1, 21),
+    (1, 23),
+    (2, 13),
+    (2, 17),
+    (2, 25),
+    (2, 29),
+    (2, 47),
+    (5, 5),
+    (5, 7),
+    (6, 15),
+    (6, 17),
+    (6, 19),
+    (6, 21),
+    (7, 5),
+    (7, 19),
+];
 
 /// Streams of which the equipment knows any function.
 const STREAMS: &[u8] = &[1, 2, 5, 6, 7, 9, 10];
 
 impl Equipment {
-    /// A primary message of the host.
+    /// A primary message of the host, which may change what a restart must keep.
     pub(super) fn primary(&mut self, received: &Received) {
         let m = &received.message;
         let establishes = (m.stream, m.function) == (1, 13);
@@ -50,8 +90,13 @@ impl Equipment {
         if !STREAMS.contains(&m.stream) {
             return self.error(3, Some(header));
         }
+        if !READS.contains(&(m.stream, m.function)) {
+            self.changed();
+        }
         match self.answer(m) {
             Ok(Answer::Body(body)) => self.reply(received, m.function + 1, Some(body)),
+            Ok(Answer::Header) => self.reply(received, m.function + 1, None),
+            Ok(Answer::Abort) => self.reply(received, 0, None),
             Ok(Answer::NoFunction) => self.error(5, Some(header)),
             Err(Illegal) => self.error(7, Some(header)),
         }
@@ -62,9 +107,14 @@ impl Equipment {
     }
 
     fn reply(&mut self, received: &Received, function: u8, body: Option<Item>) {
-        if received.message.wants_reply {
-            let reply = Message { stream: received.message.stream, function, wants_reply: false, body };
-            let _ = self.session.reply(received.system, &reply);
+        if !received.message.wants_reply {
+            return;
+        }
+        let stream = received.message.stream;
+        let reply = Message { stream, function, wants_reply: false, body };
+        if let Err(SendError::Encode(_)) = self.session.reply(received.system, &reply) {
+            let abort = Message { stream, function: 0, wants_reply: false, body: None };
+            let _ = self.session.reply(received.system, &abort);
         }
     }
 
@@ -84,8 +134,8 @@ impl Equipment {
             (2, 17) => Ok(self.s2f17()),
             (2, 21) => self.s2f21(body),
             (2, 23) => self.s2f23(body),
-            // A loop-back: the same bytes again.
-            (2, 25) => Ok(Answer::Body(body.ok_or(Illegal)?.clone())),
+            // A loop-back: the same again.
+            (2, 25) => Ok(body.cloned().map_or(Answer::Header, Answer::Body)),
             (2, 29) => self.s2f29(body),
             (2, 31) => self.s2f31(body),
             (2, 33) => self.s2f33(body),

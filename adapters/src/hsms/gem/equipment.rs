@@ -16,6 +16,7 @@ use super::control::Control;
 use super::limits::Limits;
 use super::machine::{Happened, Machine};
 use super::process::Process;
+use super::read::Id;
 use super::recipes::Recipes;
 use super::remote::Remote;
 use super::reports::Reports;
@@ -66,7 +67,7 @@ pub struct Equipment {
     pub(super) reports: Reports,
     pub(super) alarms: Alarms,
     pub(super) limits: Limits,
-    pub(super) traces: BTreeMap<u32, Trace>,
+    pub(super) traces: BTreeMap<Id, Trace>,
     pub(super) remote: Remote,
     pub(super) recipes: Recipes,
     pub(super) terminal: Terminal,
@@ -75,6 +76,8 @@ pub struct Equipment {
     pub(super) conversations: Conversations,
     pub(super) writes: VecDeque<(PointIx, f64)>,
     pub(super) close: bool,
+    /// Counts the changes of what [`Equipment::state`] keeps.
+    pub(super) revision: u64,
 }
 
 /// Messages that a host announced, by stream and function, until when each is awaited, and the id that goes with it.
@@ -88,7 +91,6 @@ impl Equipment {
         saved: &[u8],
     ) -> Result<Equipment, BadEquipment> {
         let catalog = Catalog::new(profile).ok_or_else(|| BadEquipment::NoGem(profile.kind.clone()))?;
-        let constants = Constants::new();
         let mut equipment = Equipment {
             session: Session::new(options.session),
             now: Time::ZERO,
@@ -96,8 +98,8 @@ impl Equipment {
             machine: Machine::new(profile.points.len(), &catalog),
             happened: Happened::default(),
             communications: Communications::default(),
-            control: Control::new(&constants),
-            constants,
+            control: Control::default(),
+            constants: Constants::new(),
             process: Process::default(),
             reports: Reports::new(profile, &catalog),
             alarms: Alarms::new(&catalog),
@@ -111,6 +113,7 @@ impl Equipment {
             conversations: BTreeMap::new(),
             writes: VecDeque::new(),
             close: false,
+            revision: 0,
             options,
             catalog,
         };
@@ -198,6 +201,16 @@ impl Equipment {
         self.outbox.lost
     }
 
+    /// How often what [`Equipment::state`] keeps has changed since this equipment was made.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Something of what is kept has changed.
+    pub(super) fn changed(&mut self) {
+        self.revision += 1;
+    }
+
     /// Time never goes back, whatever the caller says.
     pub(super) fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
@@ -211,7 +224,9 @@ impl Equipment {
                 Event::Deselected => self.link_lost(),
                 Event::Primary(received) => self.primary(&received),
                 Event::Reply(received) => self.replied(received.system, &received.message),
-                Event::TimedOut { system, header } => self.unanswered(system, header),
+                Event::TimedOut { system, header, rejected: None } => self.unanswered(system, header),
+                // The host said at once that it takes none of it: no timer ran out.
+                Event::TimedOut { system, rejected: Some(_), .. } => self.refused(system),
                 Event::Undecodable { header, system } => {
                     self.error(7, Some(header));
                     self.given_up(system, header);
@@ -219,6 +234,7 @@ impl Equipment {
                 Event::WrongDevice { header, .. } => self.error(1, Some(header)),
                 Event::Close(_) => self.close = true,
             }
+            self.attempt_due();
             self.flush();
         }
         self.flush();
@@ -227,7 +243,14 @@ impl Equipment {
     /// S9Fx, with the header of the message that caused it (E5, stream 9).
     pub(super) fn error(&mut self, function: u8, header: Option<[u8; 10]>) {
         let body = header.map(|h| Item::Binary(h.to_vec()));
-        let _ = self.session.send(self.now, &Message { stream: 9, function, wants_reply: false, body });
+        self.tell_error(Message { stream: 9, function, wants_reply: false, body });
+    }
+
+    pub(super) fn tell_error(&mut self, message: Message) {
+        if self.spool.active() && self.spools(&message) {
+            return self.spool(message);
+        }
+        let _ = self.session.send(self.now, &message);
     }
 
     /// Asks for a write to a point. The queue is bounded: a machine whose owner takes no writes refuses more.

@@ -10,7 +10,7 @@ use super::catalog::{self, Origin, Variable};
 use super::dispatch::Answer;
 use super::equipment::Equipment;
 use super::own::OwnEvent;
-use super::read::{self, Illegal};
+use super::read::{self, Id, Illegal};
 
 /// Limits of one variable (E30: LIMITID 1 to 7).
 const LIMITS: u8 = 7;
@@ -39,7 +39,7 @@ const BAD_LIMIT: u8 = 4;
 /// One limit as S2F45 asks for it: a new band, or none.
 type Wish = (u8, Option<(f64, f64)>);
 /// What is wrong with a variable's part of S2F45: LVACK, and LIMITID with LIMITACK where one limit is to blame.
-type Refusal = (u32, u8, Option<(u8, u8)>);
+type Refusal = (Id, u8, Option<(u8, u8)>);
 
 impl Equipment {
     /// A point has a value: where it crossed bands, their events come, upward and downward apart.
@@ -71,6 +71,7 @@ impl Equipment {
         // TransitionType 0: from the lower zone to the upper; 1: from the upper to the lower (E30).
         for (crossed, kind) in [(up, 0), (down, 1)] {
             if !crossed.is_empty() {
+                self.changed();
                 self.happened.limit_variable = vid;
                 self.happened.event_limit = crossed;
                 self.happened.transition_type = kind;
@@ -79,10 +80,11 @@ impl Equipment {
         }
     }
 
-    fn limitable(&self, vid: u32) -> Result<&Variable, u8> {
+    fn limitable(&self, id: &Id) -> Result<(u32, &Variable), u8> {
+        let vid = self.catalog.variable(id).ok_or(NO_VARIABLE)?;
         let variable = self.catalog.variables.get(&vid).ok_or(NO_VARIABLE)?;
         let number = matches!(variable.origin, Origin::Point(_)) && variable.data != DataType::Bool;
-        if number && variable.class != GemClass::Constant { Ok(variable) } else { Err(NO_LIMITS) }
+        if number && variable.class != GemClass::Constant { Ok((vid, variable)) } else { Err(NO_LIMITS) }
     }
 
     /// S2F45: defines and deletes limits; all of the message or, with the reasons, nothing of it.
@@ -94,17 +96,17 @@ impl Equipment {
         let mut seen = BTreeSet::new();
         for row in rows {
             let [vid, limits] = read::fields(row)?;
-            let vid = read::id(vid)?;
+            let id = read::id(vid)?;
             let limits = read::list(limits)?;
-            if !seen.insert(vid) {
-                refusals.push((vid, REPEATED, None));
+            if !seen.insert(id.clone()) {
+                refusals.push((id, REPEATED, None));
                 continue;
             }
-            match self.limitable(vid) {
-                Err(code) => refusals.push((vid, code, None)),
-                Ok(variable) => match wished(variable.range, limits)? {
+            match self.limitable(&id) {
+                Err(code) => refusals.push((id, code, None)),
+                Ok((vid, variable)) => match wished(variable.range, limits)? {
                     Ok(wish) => wishes.push((vid, wish)),
-                    Err(wrong) => refusals.push((vid, BAD_LIMIT, Some(wrong))),
+                    Err(wrong) => refusals.push((id, BAD_LIMIT, Some(wrong))),
                 },
             }
         }
@@ -118,10 +120,10 @@ impl Equipment {
             }
         }
         let code = u8::from(!refusals.is_empty());
-        let refusal = |(vid, code, limit): Refusal| {
+        let refusal = |(id, code, limit): Refusal| {
             let limit =
                 limit.map_or(vec![], |(id, code)| vec![Item::Binary(vec![id]), Item::Binary(vec![code])]);
-            Item::List(vec![Item::U4(vec![vid]), Item::Binary(vec![code]), Item::List(limit)])
+            Item::List(vec![id.item(), Item::Binary(vec![code]), Item::List(limit)])
         };
         let refusals = Item::List(refusals.into_iter().map(refusal).collect());
         Ok(Answer::Body(Item::List(vec![Item::Binary(vec![code]), refusals])))
@@ -153,16 +155,15 @@ impl Equipment {
 
     /// S2F47: limits and what they may be; without VIDs, of every variable that can have some.
     pub(super) fn s2f47(&self, body: Option<&Item>) -> Result<Answer, Illegal> {
-        let vids = body.map_or(Ok(Vec::new()), read::ids)?;
-        let all = || self.catalog.variables.keys().copied().filter(|v| self.limitable(*v).is_ok()).collect();
-        let vids = if vids.is_empty() { all() } else { vids };
-        Ok(Answer::Body(Item::List(vids.into_iter().map(|vid| self.limits_row(vid)).collect())))
+        let all = self.catalog.variables.keys().filter(|v| self.limitable(&Id::of(**v)).is_ok());
+        let ids = read::named(body, all)?;
+        Ok(Answer::rows(ids.iter().map(|id| self.limits_row(id))))
     }
 
-    fn limits_row(&self, vid: u32) -> Item {
-        let rest = match self.limitable(vid) {
+    fn limits_row(&self, id: &Id) -> Item {
+        let rest = match self.limitable(id) {
             Err(_) => vec![],
-            Ok(v) => {
+            Ok((vid, v)) => {
                 let value = |x| catalog::item(v.data, x);
                 let rows = self.limits.defined.get(&vid).into_iter().flatten();
                 let rows = rows
@@ -170,7 +171,7 @@ impl Equipment {
                 vec![Item::text(&v.unit), value(v.range[0]), value(v.range[1]), Item::List(rows.collect())]
             }
         };
-        Item::List(vec![Item::U4(vec![vid]), Item::List(rest)])
+        Item::List(vec![id.item(), Item::List(rest)])
     }
 }
 

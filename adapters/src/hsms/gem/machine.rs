@@ -80,6 +80,7 @@ impl Equipment {
                     let held = self.machine.held[i];
                     let holds = when.rule.holds(held, self.machine.value(when.point));
                     self.machine.held[i] = holds;
+                    self.revision += u64::from(holds != held);
                     holds && !held
                 }
             };

@@ -23,6 +23,7 @@ mod dispatch;
 mod equipment;
 mod limits;
 mod machine;
+mod operator;
 mod own;
 mod process;
 mod read;
@@ -38,4 +39,5 @@ mod variables;
 
 pub use control::ControlState;
 pub use equipment::{BadEquipment, Equipment, EquipmentOptions};
+pub use operator::BadOrder;
 pub use store::BadState;

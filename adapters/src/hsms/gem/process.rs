@@ -8,6 +8,7 @@
 
 use aegis_models::profile::GemProcessState;
 
+use super::catalog::Condition;
 use super::equipment::Equipment;
 use super::own::OwnEvent;
 
@@ -19,7 +20,15 @@ pub(super) struct Process {
     /// Whether the machine works.
     pub running: bool,
     /// Where a command wants it to be once it works no more.
-    pub wanted: Option<GemProcessState>,
+    pub wanted: Option<Wanted>,
+}
+
+/// What a command wants.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Wanted {
+    pub state: GemProcessState,
+    /// The command's number.
+    pub by: u64,
 }
 
 impl Equipment {
@@ -48,20 +57,30 @@ impl Equipment {
                     self.fire_own(OwnEvent::ProcessingStarted);
                 }
             }
-            (GemProcessState::Executing, false) => match self.process.wanted.take() {
+            (GemProcessState::Executing, false) => match self.process.wanted.take().map(|w| w.state) {
                 Some(GemProcessState::Pause) => self.enter(GemProcessState::Pause),
                 Some(state) => {
                     self.enter(state);
                     self.fire_own(OwnEvent::ProcessingStopped);
                 }
-                // Nobody told it: its work is done.
                 None => {
                     self.enter(GemProcessState::Idle);
-                    self.fire_own(OwnEvent::ProcessingCompleted);
+                    // It may still work and does not: its work is done. Otherwise somebody told it by a set-point.
+                    self.fire_own(if self.may_work() {
+                        OwnEvent::ProcessingCompleted
+                    } else {
+                        OwnEvent::ProcessingStopped
+                    });
                 }
             },
             (_, false) => {}
         }
+    }
+
+    /// Whether nothing forbids the machine to work.
+    fn may_work(&self) -> bool {
+        let allowed = |c: &Condition| c.rule.holds(false, self.machine.value(c.point));
+        self.catalog.enabled.as_ref().is_none_or(allowed)
     }
 
     /// The state changes, which is an event.

@@ -1,10 +1,47 @@
 //! Taking items apart: what a host sends is what E5 says, or it is [`Illegal`] and answered with S9F7.
 
 use super::super::Item;
+use crate::limits;
 
 /// The item is not of the form that the message has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Illegal;
+
+/// An identifier as a host gave it: SVID, CEID, RPTID, TRID, ALID and their like. E5 lets each be a number of any size
+/// or a text; one that no table of ours holds is still an identifier, of nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Id {
+    Number(i128),
+    Text(Vec<u8>),
+}
+
+impl Id {
+    /// One of ours.
+    pub fn of(number: u32) -> Id {
+        Id::Number(i128::from(number))
+    }
+
+    /// Its number in the equipment's own tables, where it can have one. Some hosts write their numbers as text.
+    pub fn number(&self) -> Option<u32> {
+        match self {
+            Id::Number(n) => u32::try_from(*n).ok(),
+            Id::Text(t) => std::str::from_utf8(t).ok()?.trim().parse().ok(),
+        }
+    }
+
+    /// As the equipment writes it.
+    pub fn item(&self) -> Item {
+        match self {
+            Id::Text(t) => Item::Ascii(t.clone()),
+            Id::Number(n) => match (u32::try_from(*n), u64::try_from(*n)) {
+                (Ok(n), _) => Item::U4(vec![n]),
+                (_, Ok(n)) => Item::U8(vec![n]),
+                // Below nought it came as a signed number of at most eight bytes.
+                _ => Item::I8(vec![*n as i64]),
+            },
+        }
+    }
+}
 
 /// The items of a list.
 pub(super) fn list(item: &Item) -> Result<&[Item], Illegal> {
@@ -31,46 +68,92 @@ pub(super) fn whole(item: &Item) -> Result<i64, Illegal> {
         Item::I4(v) => one(v).map(i64::from),
         Item::I8(v) => one(v),
         Item::Binary(v) => one(v).map(i64::from),
-        // E5 lets identifiers be text as well.
         Item::Ascii(v) => std::str::from_utf8(v).ok().and_then(|t| t.trim().parse().ok()).ok_or(Illegal),
         _ => Err(Illegal),
     }
 }
 
-/// An identifier: SVID, CEID, RPTID, ALID and their like. One that no table of ours can hold is still an identifier,
-/// of nothing.
-pub(super) fn id(item: &Item) -> Result<u32, Illegal> {
-    Ok(u32::try_from(whole(item)?).unwrap_or(u32::MAX))
+/// An identifier.
+pub(super) fn id(item: &Item) -> Result<Id, Illegal> {
+    match item {
+        Item::Ascii(v) if v.len() <= limits::GEM_ID_BYTES => Ok(Id::Text(v.clone())),
+        Item::Ascii(_) => Err(Illegal),
+        Item::U8(v) => one(v).map(|n| Id::Number(i128::from(n))),
+        _ => whole(item).map(|n| Id::Number(i128::from(n))),
+    }
 }
 
 /// A list of identifiers.
-pub(super) fn ids(item: &Item) -> Result<Vec<u32>, Illegal> {
+pub(super) fn ids(item: &Item) -> Result<Vec<Id>, Illegal> {
     list(item)?.iter().map(id).collect()
 }
 
+/// The identifiers that a request names; all of ours when it names none. E5 has an empty list there; some hosts send no
+/// body at all.
+pub(super) fn named<'a>(body: Option<&Item>, all: impl Iterator<Item = &'a u32>) -> Result<Vec<Id>, Illegal> {
+    Ok(or_all(body.map_or(Ok(Vec::new()), ids)?, all))
+}
+
+/// The same where they come as one array (stream 5).
+pub(super) fn named_in_array<'a>(
+    body: Option<&Item>,
+    all: impl Iterator<Item = &'a u32>,
+) -> Result<Vec<Id>, Illegal> {
+    Ok(or_all(body.map_or(Ok(Vec::new()), array)?, all))
+}
+
+fn or_all<'a>(ids: Vec<Id>, all: impl Iterator<Item = &'a u32>) -> Vec<Id> {
+    if ids.is_empty() { all.map(|n| Id::of(*n)).collect() } else { ids }
+}
+
 /// Identifiers as one array item, which is how S5F5 has them; an empty item of any format is an empty array.
-pub(super) fn array(item: &Item) -> Result<Vec<u32>, Illegal> {
-    let wide = |v: i64| u32::try_from(v).unwrap_or(u32::MAX);
+pub(super) fn array(item: &Item) -> Result<Vec<Id>, Illegal> {
+    fn all<T: Copy + Into<i128>>(values: &[T]) -> Vec<Id> {
+        values.iter().map(|v| Id::Number((*v).into())).collect()
+    }
     Ok(match item {
         Item::List(items) => items.iter().map(id).collect::<Result<_, _>>()?,
-        Item::U1(v) => v.iter().map(|v| u32::from(*v)).collect(),
-        Item::U2(v) => v.iter().map(|v| u32::from(*v)).collect(),
-        Item::U4(v) => v.clone(),
-        Item::U8(v) => v.iter().map(|v| u32::try_from(*v).unwrap_or(u32::MAX)).collect(),
-        Item::I1(v) => v.iter().map(|v| wide(i64::from(*v))).collect(),
-        Item::I2(v) => v.iter().map(|v| wide(i64::from(*v))).collect(),
-        Item::I4(v) => v.iter().map(|v| wide(i64::from(*v))).collect(),
-        Item::I8(v) => v.iter().map(|v| wide(*v)).collect(),
+        Item::U1(v) => all(v),
+        Item::U2(v) => all(v),
+        Item::U4(v) => all(v),
+        Item::U8(v) => all(v),
+        Item::I1(v) => all(v),
+        Item::I2(v) => all(v),
+        Item::I4(v) => all(v),
+        Item::I8(v) => all(v),
         Item::Binary(v) if v.is_empty() => Vec::new(),
         Item::Ascii(v) if v.is_empty() => Vec::new(),
-        _ => return Err(Illegal),
+        _ => vec![id(item)?],
     })
+}
+
+/// Numbers of ours as one array item, as a saved state has them.
+pub(super) fn numbers(item: &Item) -> Result<Vec<u32>, Illegal> {
+    array(item)?.iter().map(|id| id.number().ok_or(Illegal)).collect()
 }
 
 /// A text.
 pub(super) fn text(item: &Item) -> Result<String, Illegal> {
     match item {
         Item::Ascii(v) | Item::Jis8(v) | Item::Local(_, v) => Ok(String::from_utf8_lossy(v).into_owned()),
+        _ => Err(Illegal),
+    }
+}
+
+/// A name, which E5 lets be a text or a number (RCMD, CPNAME): a number is its digits.
+pub(super) fn name(item: &Item) -> Result<String, Illegal> {
+    match item {
+        Item::Ascii(_) | Item::Jis8(_) | Item::Local(..) => text(item),
+        Item::Binary(_) => Err(Illegal),
+        Item::U8(v) => one(v).map(|n| n.to_string()),
+        _ => whole(item).map(|n| n.to_string()),
+    }
+}
+
+/// A PPID: text or binary (E5). A character for each byte, so that no two are taken for one.
+pub(super) fn ppid(item: &Item) -> Result<String, Illegal> {
+    match item {
+        Item::Ascii(v) | Item::Binary(v) => Ok(v.iter().map(|b| char::from(*b)).collect()),
         _ => Err(Illegal),
     }
 }
@@ -97,6 +180,7 @@ pub(super) fn number(item: &Item) -> Result<f64, Illegal> {
         Item::F4(v) => one(v).map(f64::from),
         Item::F8(v) => one(v),
         Item::Boolean(v) => one(v).map(f64::from),
+        Item::U8(v) => one(v).map(|n| n as f64),
         Item::Ascii(v) => std::str::from_utf8(v).ok().and_then(|t| t.trim().parse().ok()).ok_or(Illegal),
         _ => whole(item).map(|v| v as f64),
     }

@@ -8,6 +8,7 @@ use super::control::ControlState;
 use super::dispatch::Answer;
 use super::equipment::Equipment;
 use super::own::OwnEvent;
+use super::process::Wanted;
 use super::read::{self, Illegal};
 use crate::limits;
 
@@ -15,10 +16,14 @@ use crate::limits;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Remote {
     pending: Vec<Pending>,
+    /// Number of the last command.
+    last: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Pending {
+    /// Its number.
+    number: u64,
     name: String,
     /// What must read back for the command to be done.
     writes: Vec<(PointIx, f64)>,
@@ -42,8 +47,16 @@ const NO_SUCH_NAME: u8 = 1;
 const BAD_VALUE: u8 = 2;
 const BAD_FORMAT: u8 = 3;
 
-/// What a command comes to: its code and the parameters that are wrong.
-type Outcome = (u8, Vec<(String, u8)>);
+/// What a command comes to: its code, and the CPNAMEs that are wrong with the reason for each.
+type Outcome = (u8, Vec<(Item, u8)>);
+
+/// A parameter as the host gave it.
+struct Given<'a> {
+    name: String,
+    /// CPNAME, to be given back.
+    cpname: &'a Item,
+    value: &'a Item,
+}
 
 /// What a command writes, and the recipe that it selects.
 type Effects = (Vec<(PointIx, f64)>, Option<String>);
@@ -57,7 +70,7 @@ impl Remote {
 impl Equipment {
     /// S2F21: a command without parameters. CMDA has the first of HCACK's codes.
     pub(super) fn s2f21(&mut self, body: Option<&Item>) -> Result<Answer, Illegal> {
-        let name = read::text(body.ok_or(Illegal)?)?;
+        let name = read::name(body.ok_or(Illegal)?)?;
         let (code, _) = self.command(&name, &[]);
         Ok(Answer::Body(Item::Binary(vec![code])))
     }
@@ -65,7 +78,7 @@ impl Equipment {
     /// S2F41: a command with parameters.
     pub(super) fn s2f41(&mut self, body: Option<&Item>) -> Result<Answer, Illegal> {
         let [name, parameters] = read::fields(body.ok_or(Illegal)?)?;
-        let (code, wrong) = self.command(&read::text(name)?, &pairs(parameters)?);
+        let (code, wrong) = self.command(&read::name(name)?, &given(parameters)?);
         Ok(outcome(code, wrong, |code| Item::Binary(vec![code])))
     }
 
@@ -75,14 +88,14 @@ impl Equipment {
         self.conversation_done(2, 49, data_id);
         let object = read::text(object)?;
         let (code, wrong) = if object.is_empty() || object == self.catalog.layout.model {
-            self.command(&read::text(name)?, &pairs(parameters)?)
+            self.command(&read::name(name)?, &given(parameters)?)
         } else {
             (NO_OBJECT, Vec::new())
         };
         Ok(outcome(code, wrong, |code| Item::U1(vec![code])))
     }
 
-    fn command(&mut self, name: &str, given: &[(String, &Item)]) -> Outcome {
+    fn command(&mut self, name: &str, given: &[Given<'_>]) -> Outcome {
         let Some(command) = self.catalog.layout.commands.iter().find(|c| c.name == name).cloned() else {
             return (NO_COMMAND, Vec::new());
         };
@@ -136,11 +149,13 @@ impl Equipment {
             Value::Text(n, t) if n == by => Some(t.clone()),
             _ => None,
         });
-        let refused = || (BAD_PARAMETER, vec![(by.clone(), BAD_VALUE)]);
+        let refused = || (BAD_PARAMETER, vec![(Item::text(by), BAD_VALUE)]);
         let ppid = ppid.ok_or_else(refused)?;
         let number = self.recipes.number(&ppid).ok_or_else(refused)?;
         if let Some((point, writable)) = self.catalog.recipe {
             if writable {
+                let body = self.recipes.bodies.get(&ppid).ok_or_else(refused)?;
+                writes.extend(self.program(body).ok_or_else(refused)?);
                 writes.push((point, number));
             } else if self.machine.value(point) != number {
                 // The machine cannot be told, and runs another.
@@ -165,11 +180,13 @@ impl Equipment {
         if ppid.is_some() {
             self.enter(GemProcessState::Setup);
         }
-        if command.enters.is_some_and(|s| s != GemProcessState::Executing) {
-            self.process.wanted = command.enters;
+        self.remote.last += 1;
+        let (number, enters) = (self.remote.last, command.enters);
+        if let Some(state) = enters.filter(|s| *s != GemProcessState::Executing) {
+            self.process.wanted = Some(Wanted { state, by: number });
         }
         let until = self.now.after(self.options.command);
-        let pending = Pending { name: command.name, writes, enters: command.enters, ppid, from, until };
+        let pending = Pending { number, name: command.name, writes, enters, ppid, from, until };
         if command.until.is_none() {
             self.command_done(pending);
             return (DONE, Vec::new());
@@ -180,8 +197,14 @@ impl Equipment {
 
     /// After every frame: which commands the machine has by now done.
     pub(super) fn commands_read_back(&mut self) {
-        let machine = &self.machine;
-        let done = |p: &Pending| p.writes.iter().all(|(point, value)| machine.value(*point) == *value);
+        let (machine, running) = (&self.machine, self.process.running);
+        // A machine that took the order and does not yet stand, or run, has not done it.
+        let arrived = |p: &Pending| match p.enters {
+            Some(state) if self.catalog.running.is_some() => running == (state == GemProcessState::Executing),
+            _ => true,
+        };
+        let done =
+            |p: &Pending| arrived(p) && p.writes.iter().all(|(point, value)| machine.value(*point) == *value);
         let (done, pending): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.remote.pending).into_iter().partition(done);
         self.remote.pending = pending;
@@ -193,14 +216,20 @@ impl Equipment {
     fn command_done(&mut self, p: Pending) {
         if let Some(ppid) = p.ppid {
             self.recipes.selected = ppid;
+            self.changed();
             self.fire_own(OwnEvent::ProcessProgramSelected);
         }
         // EXECUTING is where the machine itself leads, where the profile says how that is seen.
         match p.enters {
             Some(GemProcessState::Executing) if self.catalog.running.is_some() => {}
             Some(state) if !self.process.running => {
-                self.process.wanted = None;
+                self.process.wanted.take_if(|w| w.by == p.number);
+                let held = self.process.state == GemProcessState::Pause;
                 self.enter(state);
+                // Work that was held and is not resumed has ended by a command.
+                if held && state == GemProcessState::Idle {
+                    self.fire_own(OwnEvent::ProcessingStopped);
+                }
             }
             _ => {}
         }
@@ -224,7 +253,8 @@ impl Equipment {
     }
 
     fn command_failed(&mut self, p: Pending) {
-        self.process.wanted = None;
+        // What another command wants of the machine still holds.
+        self.process.wanted.take_if(|w| w.by == p.number);
         if p.ppid.is_some() && self.process.state == GemProcessState::Setup {
             self.enter(p.from);
         }
@@ -240,45 +270,46 @@ enum Value {
 }
 
 /// The values of a command's parameters, or what is wrong with those given.
-fn parameters(command: &GemCommand, given: &[(String, &Item)]) -> Result<Vec<Value>, Vec<(String, u8)>> {
+fn parameters(command: &GemCommand, given: &[Given<'_>]) -> Result<Vec<Value>, Vec<(Item, u8)>> {
     let (mut values, mut wrong) = (Vec::new(), Vec::new());
-    for (name, item) in given {
-        let Some(spec) = command.parameters.iter().find(|p| &p.name == name) else {
-            wrong.push((name.clone(), NO_SUCH_NAME));
+    for g in given {
+        let Some(spec) = command.parameters.iter().find(|p| p.name == g.name) else {
+            wrong.push((g.cpname.clone(), NO_SUCH_NAME));
             continue;
         };
+        let name = || g.name.clone();
         let value = match spec.range {
-            None => read::text(item).map(|t| Value::Text(name.clone(), t)).map_err(|_| BAD_FORMAT),
-            Some([low, high]) => match read::number(item) {
-                Ok(x) if (low..=high).contains(&x) => Ok(Value::Number(name.clone(), x)),
+            None => read::ppid(g.value).map(|t| Value::Text(name(), t)).map_err(|_| BAD_FORMAT),
+            Some([low, high]) => match read::number(g.value) {
+                Ok(x) if (low..=high).contains(&x) => Ok(Value::Number(name(), x)),
                 Ok(_) => Err(BAD_VALUE),
                 Err(Illegal) => Err(BAD_FORMAT),
             },
         };
         match value {
             Ok(value) => values.push(value),
-            Err(code) => wrong.push((name.clone(), code)),
+            Err(code) => wrong.push((g.cpname.clone(), code)),
         }
     }
     // One that is missing is a value that it cannot have; so is one that stands twice.
     for p in &command.parameters {
-        if given.iter().filter(|(name, _)| name == &p.name).count() != 1 {
-            wrong.push((p.name.clone(), BAD_VALUE));
+        if given.iter().filter(|g| g.name == p.name).count() != 1 {
+            wrong.push((Item::text(&p.name), BAD_VALUE));
         }
     }
     if wrong.is_empty() { Ok(values) } else { Err(wrong) }
 }
 
-fn pairs(item: &Item) -> Result<Vec<(String, &Item)>, Illegal> {
+fn given(item: &Item) -> Result<Vec<Given<'_>>, Illegal> {
     let pair = |row| {
-        let [name, value] = read::fields(row)?;
-        Ok((read::text(name)?, value))
+        let [cpname, value] = read::fields(row)?;
+        Ok(Given { name: read::name(cpname)?, cpname, value })
     };
     read::list(item)?.iter().map(pair).collect()
 }
 
 /// `L,2 HCACK L,n L,2 CPNAME CPACK`.
-fn outcome(code: u8, wrong: Vec<(String, u8)>, ack: impl Fn(u8) -> Item) -> Answer {
-    let wrong = wrong.into_iter().map(|(name, code)| Item::List(vec![Item::text(&name), ack(code)]));
+fn outcome(code: u8, wrong: Vec<(Item, u8)>, ack: impl Fn(u8) -> Item) -> Answer {
+    let wrong = wrong.into_iter().map(|(cpname, code)| Item::List(vec![cpname, ack(code)]));
     Answer::Body(Item::List(vec![Item::Binary(vec![code]), Item::List(wrong.collect())]))
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::super::session::SendError;
 use super::super::{Item, Message};
 use super::communications::Communications;
 use super::equipment::Equipment;
 use super::own::{self, OwnEvent};
-use super::read;
+use super::read::{self, Id};
 use crate::limits;
 
 /// What a primary message is for: what its reply, or its lack, leads to.
@@ -52,19 +53,15 @@ pub(super) struct Outbox {
 }
 
 impl Equipment {
-    /// Sends a message at once; false when the session takes none.
-    pub(super) fn send_now(&mut self, message: Message, purpose: Purpose) -> bool {
-        match self.session.send(self.now, &message) {
-            Ok(system) => {
-                if message.wants_reply {
-                    self.outbox.open.insert(system, Sent { purpose, message });
-                } else {
-                    self.outbox.unsent += 1;
-                }
-                true
-            }
-            Err(_) => false,
+    /// Sends a message at once, if the session takes it.
+    pub(super) fn send_now(&mut self, message: Message, purpose: Purpose) -> Result<(), SendError> {
+        let system = self.session.send(self.now, &message)?;
+        if message.wants_reply {
+            self.outbox.open.insert(system, Sent { purpose, message });
+        } else {
+            self.outbox.unsent += 1;
         }
+        Ok(())
     }
 
     /// Sends a message when its turn comes; spools it when there is nobody to take it, or when earlier ones are spooled.
@@ -80,6 +77,10 @@ impl Equipment {
             self.outbox.lost += 1;
             return;
         }
+        // What waits is kept, until the host has acknowledged it.
+        if spoolable {
+            self.changed();
+        }
         self.outbox.bytes = bytes;
         self.outbox.queue.push_back(Sent { purpose, message });
     }
@@ -88,9 +89,14 @@ impl Equipment {
     pub(super) fn flush(&mut self) {
         while self.is_communicating() && self.has_turn() {
             let Some(sent) = self.outbox.queue.pop_front() else { break };
-            if !self.send_now(sent.message.clone(), sent.purpose.clone()) {
-                self.outbox.queue.push_front(sent);
-                break;
+            match self.send_now(sent.message.clone(), sent.purpose.clone()) {
+                Ok(()) => {}
+                // What no message can hold must not hold up the others.
+                Err(SendError::Encode(_)) => self.outbox.lost += 1,
+                Err(_) => {
+                    self.outbox.queue.push_front(sent);
+                    break;
+                }
             }
             self.outbox.bytes -= weight(&sent.message);
         }
@@ -125,6 +131,13 @@ impl Equipment {
         self.concluded(sent, None);
     }
 
+    /// The host rejected the message: there will be no reply.
+    pub(super) fn refused(&mut self, system: u32) {
+        if let Some(sent) = self.outbox.open.remove(&system) {
+            self.concluded(sent, None);
+        }
+    }
+
     /// A reply that cannot be read is none.
     pub(super) fn given_up(&mut self, system: u32, header: [u8; 10]) {
         // The function is the header's fourth byte: an even one is a reply's (E5).
@@ -136,11 +149,23 @@ impl Equipment {
     }
 
     fn concluded(&mut self, sent: Sent, reply: Option<&Message>) {
+        // Only the function after the primary's own is its reply (E5): an abort, SxF0, is none.
+        let answers =
+            |m: &&Message| (m.stream, m.function) == (sent.message.stream, sent.message.function + 1);
+        let reply = reply.filter(answers);
+        if self.spools(&sent.message) {
+            self.changed();
+        }
         match sent.purpose {
             Purpose::Establish => self.established(reply),
             Purpose::AreYouThere => self.attempted(reply),
             Purpose::Report => {}
-            Purpose::Spooled => self.unloaded(sent.message, reply.is_some()),
+            Purpose::Spooled => {
+                if reply.is_some() {
+                    self.spooled_recipe(&sent.message, reply);
+                }
+                self.unloaded(sent.message, reply.is_some());
+            }
             Purpose::UploadInquiry(ppid) => self.upload_granted(ppid, code(reply)),
             Purpose::Upload(ppid) => self.uploaded(&ppid, code(reply)),
             Purpose::Download(ppid) => self.downloaded(&ppid, reply),
@@ -156,10 +181,10 @@ impl Equipment {
         for sent in open.into_values().chain(waiting) {
             match sent.purpose {
                 Purpose::Spooled => self.unloaded(sent.message, false),
-                Purpose::Report if self.spools(&sent.message) => self.spool(sent.message),
-                Purpose::Report => self.outbox.lost += 1,
                 Purpose::Establish => {}
                 Purpose::AreYouThere => self.attempted(None),
+                _ if self.spools(&sent.message) => self.spool(sent.message),
+                Purpose::Report => self.outbox.lost += 1,
                 Purpose::UploadInquiry(ppid) | Purpose::Upload(ppid) | Purpose::Download(ppid) => {
                     self.recipe_failed(&ppid, "the link was lost");
                 }
@@ -177,7 +202,7 @@ impl Equipment {
             return;
         }
         self.outbox.data_id = self.outbox.data_id.wrapping_add(1);
-        let body = self.event_report(self.outbox.data_id, ceid, false);
+        let body = self.event_report(self.outbox.data_id, &Id::of(ceid), false);
         let wants_reply = self.constants.flag(own::W_BIT_S6);
         self.queue(Message { stream: 6, function: 11, wants_reply, body: Some(body) }, Purpose::Report);
     }
@@ -188,15 +213,16 @@ impl Equipment {
         self.outbox.data_id
     }
 
-    /// Reports that were sent and not acknowledged, and those that wait for their turn, oldest first.
+    /// Messages that were sent and not acknowledged, and those that wait for their turn, oldest first, but for those that
+    /// the spool holds.
     pub(super) fn unacknowledged(&self) -> impl Iterator<Item = &Message> {
         let all = self.outbox.open.values().chain(&self.outbox.queue);
-        all.filter(|s| s.purpose == Purpose::Report).map(|s| &s.message)
+        all.filter(|s| s.purpose != Purpose::Spooled).map(|s| &s.message)
     }
 }
 
 /// The acknowledgement code of a reply whose body is just that.
-fn code(reply: Option<&Message>) -> Option<u8> {
+pub(super) fn code(reply: Option<&Message>) -> Option<u8> {
     match reply?.body.as_ref()? {
         Item::List(_) => None,
         item => read::byte(item).ok(),

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::super::session::SendError;
 use super::super::{Item, Message};
 use super::dispatch::Answer;
 use super::equipment::Equipment;
@@ -37,8 +38,10 @@ pub(super) struct Spool {
     sending: bool,
 }
 
-/// The primary messages of the equipment that a host may have spooled. Stream 1 never is, nor stream 9 (E30).
-const SPOOLABLE: &[(u8, &[u8])] = &[(5, &[1]), (6, &[1, 11]), (10, &[1])];
+/// The primary messages of the equipment that a host may have spooled: those of every stream but 1 (E30). In stream 2 the
+/// equipment asks for nothing.
+const SPOOLABLE: &[(u8, &[u8])] =
+    &[(2, &[]), (5, &[1]), (6, &[1, 11]), (7, &[1, 3, 5]), (9, &[1, 3, 5, 7, 9, 11, 13]), (10, &[1])];
 
 impl Spool {
     pub fn active(&self) -> bool {
@@ -69,12 +72,6 @@ impl Spool {
         self.bytes -= weight(&message);
         Some(message)
     }
-
-    /// SPOOL INACTIVE, and nothing kept.
-    pub fn clear(&mut self) {
-        let streams = std::mem::take(&mut self.streams);
-        *self = Spool { streams, ..Spool::default() };
-    }
 }
 
 impl Equipment {
@@ -85,6 +82,7 @@ impl Equipment {
     }
 
     pub(super) fn spool(&mut self, message: Message) {
+        self.changed();
         let begins = !self.spool.on;
         if begins {
             self.spool.on = true;
@@ -113,13 +111,19 @@ impl Equipment {
                         return self.spool_empty();
                     };
                     let waits = message.wants_reply;
-                    if !self.send_now(message, Purpose::Spooled) {
-                        return;
+                    match self.send_now(message, Purpose::Spooled) {
+                        Ok(()) => {}
+                        Err(SendError::Encode(_)) => {
+                            self.spool.pop();
+                            continue;
+                        }
+                        Err(_) => return,
                     }
                     self.spool.left = Some(left - 1);
                     self.spool.sending = waits;
                     if !waits {
                         self.spool.pop();
+                        self.changed();
                     }
                 }
             }
@@ -132,6 +136,10 @@ impl Equipment {
     /// What came of a spooled message: acknowledged it is gone; else it stays, and the transmission has failed.
     pub(super) fn unloaded(&mut self, message: Message, acknowledged: bool) {
         self.spool.sending = false;
+        self.changed();
+        if !self.spool.on {
+            return;
+        }
         if !acknowledged {
             self.spool.left = None;
             return self.fire_own(OwnEvent::SpoolTransmitFailure);
@@ -145,12 +153,20 @@ impl Equipment {
         }
     }
 
+    /// PURGE: nothing is kept.
+    pub(super) fn purge(&mut self) {
+        self.spool.messages.clear();
+        self.spool.bytes = 0;
+        self.spool_empty();
+    }
+
     fn spool_empty(&mut self) {
         if !self.spool.on {
             return;
         }
         self.spool.on = false;
         self.spool.left = None;
+        self.changed();
         self.fire_own(OwnEvent::SpoolingDeactivated);
     }
 
@@ -194,9 +210,7 @@ impl Equipment {
                 0
             }
             1 => {
-                self.spool.messages.clear();
-                self.spool.bytes = 0;
-                self.spool_empty();
+                self.purge();
                 0
             }
             _ => return Err(Illegal),
@@ -213,7 +227,7 @@ impl Equipment {
 /// The functions of a stream to spool; all that can be when none are named. Else STRACK and the functions to blame.
 fn wanted(stream: u8, functions: &[u8]) -> Result<Vec<u8>, (u8, Vec<u8>)> {
     // STRACK 1: not allowed; 2: unknown stream; 3: unknown function; 4: a reply's function (E5).
-    if stream == 1 || stream == 9 {
+    if stream == 1 {
         return Err((1, vec![]));
     }
     let Some((_, known)) = SPOOLABLE.iter().find(|(s, _)| *s == stream) else { return Err((2, vec![])) };

@@ -9,7 +9,9 @@ use super::control::ControlState;
 use super::equipment::Equipment;
 use super::limits::Limit;
 use super::own::CONSTANTS;
-use super::read::{self, Illegal};
+use super::read::{self, Id, Illegal};
+use super::recipes::{Recipes, ppid_item};
+use super::reports::Reports;
 
 /// Why what was saved cannot be read. A part of it is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +36,7 @@ impl From<Illegal> for BadState {
 }
 
 /// Of the layout below; another one is not read.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Equipment {
     /// What must survive a restart, to be given to [`Equipment::new`].
@@ -68,7 +70,7 @@ impl Equipment {
         self.restore_choices(choices)?;
         for row in read::list(constants)? {
             let [ecid, value] = read::fields(row)?;
-            let (ecid, value) = (read::id(ecid)?, read::number(value)?);
+            let (ecid, value) = (number(ecid)?, read::number(value)?);
             if let Some(i) = CONSTANTS.iter().position(|c| c.ecid == ecid) {
                 self.constants.set(i, value);
             }
@@ -84,21 +86,22 @@ impl Equipment {
         Item::List(vec![
             Item::I8(vec![self.clock.offset_ms]),
             Item::U1(vec![self.control.operator.map_or(0, |on| 1 + u8::from(on))]),
-            Item::U1(vec![self.control.online_as as u8]),
+            Item::U1(vec![self.control.switch.map_or(0, |s| s as u8)]),
             Item::Boolean(vec![self.is_enabled()]),
         ])
     }
 
     fn restore_choices(&mut self, item: &Item) -> Result<(), BadState> {
-        let [offset, operator, online_as, enabled] = read::fields(item)?;
+        let [offset, operator, switch, enabled] = read::fields(item)?;
         self.clock.offset_ms = read::whole(offset)?;
         self.control.operator = match read::byte(operator)? {
             0 => None,
             on => Some(on == 2),
         };
-        self.control.online_as = match read::byte(online_as)? {
-            4 => ControlState::Local,
-            _ => ControlState::Remote,
+        self.control.switch = match read::byte(switch)? {
+            4 => Some(ControlState::Local),
+            5 => Some(ControlState::Remote),
+            _ => None,
         };
         if !read::flag(enabled)? {
             self.communications = Communications::Disabled;
@@ -115,40 +118,47 @@ impl Equipment {
     }
 
     fn reports_item(&self) -> Item {
-        let rows = |map: &std::collections::BTreeMap<u32, Vec<u32>>| {
-            let row =
-                |(id, ids): (&u32, &Vec<u32>)| Item::List(vec![Item::U4(vec![*id]), Item::U4(ids.clone())]);
-            Item::List(map.iter().map(row).collect())
+        let Reports { defined, links, told, preset } = &self.reports;
+        let numbers = |ids: &mut dyn Iterator<Item = &u32>| Item::U4(ids.copied().collect());
+        let ids = |ids: &mut dyn Iterator<Item = &Id>| Item::List(ids.map(Id::item).collect());
+        let report =
+            |(rptid, vids): (&Id, &Vec<u32>)| Item::List(vec![rptid.item(), numbers(&mut vids.iter())]);
+        let link = |(ceid, rptids): (&u32, &Vec<Id>)| {
+            Item::List(vec![Item::U4(vec![*ceid]), ids(&mut rptids.iter())])
         };
         Item::List(vec![
-            rows(&self.reports.defined),
-            rows(&self.reports.links),
-            Item::U4(self.reports.told.iter().copied().collect()),
+            Item::List(defined.iter().map(report).collect()),
+            Item::List(links.iter().map(link).collect()),
+            numbers(&mut told.iter()),
+            ids(&mut preset.0.iter()),
+            numbers(&mut preset.1.iter()),
         ])
     }
 
     fn restore_reports(&mut self, item: &Item) -> Result<(), BadState> {
-        let [defined, links, told] = read::fields(item)?;
-        let rows = |item: &Item| -> Result<Vec<(u32, Vec<u32>)>, Illegal> {
-            let row = |row: &Item| {
-                let [id, ids] = read::fields(row)?;
-                Ok((read::id(id)?, read::array(ids)?))
-            };
-            read::list(item)?.iter().map(row).collect()
-        };
+        let [defined, links, told, preset, preset_links] = read::fields(item)?;
         let (variables, events) = (&self.catalog.variables, &self.catalog.events);
-        self.reports.defined = rows(defined)?
-            .into_iter()
-            .filter(|(_, vids)| vids.iter().all(|v| variables.contains_key(v)))
-            .collect();
-        let defined = &self.reports.defined;
-        self.reports.links = rows(links)?
-            .into_iter()
-            .filter(|(ceid, reports)| {
-                events.contains_key(ceid) && reports.iter().all(|r| defined.contains_key(r))
-            })
-            .collect();
-        self.reports.told = read::array(told)?.into_iter().filter(|ceid| events.contains_key(ceid)).collect();
+        let mut reports = Reports::default();
+        for row in read::list(defined)? {
+            let [rptid, vids] = read::fields(row)?;
+            let vids = read::numbers(vids)?;
+            if vids.iter().all(|v| variables.contains_key(v)) {
+                reports.defined.insert(read::id(rptid)?, vids);
+            }
+        }
+        for row in read::list(links)? {
+            let [ceid, rptids] = read::fields(row)?;
+            let (ceid, rptids) = (number(ceid)?, read::ids(rptids)?);
+            if events.contains_key(&ceid) && rptids.iter().all(|r| reports.defined.contains_key(r)) {
+                reports.links.insert(ceid, rptids);
+            }
+        }
+        reports.told = read::numbers(told)?.into_iter().filter(|ceid| events.contains_key(ceid)).collect();
+        reports.preset = (
+            read::ids(preset)?.into_iter().filter(|r| reports.defined.contains_key(r)).collect(),
+            read::numbers(preset_links)?.into_iter().filter(|c| reports.links.contains_key(c)).collect(),
+        );
+        self.reports = reports;
         Ok(())
     }
 
@@ -178,10 +188,10 @@ impl Equipment {
     fn restore_watched(&mut self, item: &Item) -> Result<(), BadState> {
         let [set, enabled, held, limits] = read::fields(item)?;
         let alarms = |item| -> Result<BTreeSet<u32>, Illegal> {
-            Ok(read::array(item)?.into_iter().filter(|a| self.catalog.alarms.contains_key(a)).collect())
+            Ok(read::numbers(item)?.into_iter().filter(|a| self.catalog.alarms.contains_key(a)).collect())
         };
         (self.alarms.set, self.alarms.enabled) = (alarms(set)?, alarms(enabled)?);
-        let held = read::array(held)?;
+        let held = read::numbers(held)?;
         for ((ceid, _), slot) in self.catalog.triggers.iter().zip(&mut self.machine.held) {
             *slot = held.contains(ceid);
         }
@@ -192,7 +202,7 @@ impl Equipment {
                 0 => None,
                 above => Some(above == 2),
             };
-            let vid = read::id(vid)?;
+            let vid = number(vid)?;
             if self.catalog.variables.contains_key(&vid) {
                 let limits = self.limits.defined.entry(vid).or_default();
                 limits.insert(read::byte(id)?, Limit { upper, lower, above });
@@ -202,19 +212,30 @@ impl Equipment {
     }
 
     fn recipes_item(&self) -> Item {
-        let row = |(ppid, body): (&String, &Item)| Item::List(vec![Item::text(ppid), body.clone()]);
+        let row = |(ppid, body): (&String, &Item)| {
+            let number = self.recipes.numbers.get(ppid).copied();
+            Item::List(vec![ppid_item(ppid), body.clone(), Item::F8(number.into_iter().collect())])
+        };
         let rows = Item::List(self.recipes.bodies.iter().map(row).collect());
-        Item::List(vec![rows, Item::text(&self.recipes.selected)])
+        Item::List(vec![rows, ppid_item(&self.recipes.selected)])
     }
 
     fn restore_recipes(&mut self, item: &Item) -> Result<(), BadState> {
         let [rows, selected] = read::fields(item)?;
-        let row = |row| {
-            let [ppid, body] = read::fields(row)?;
-            Ok((read::text(ppid)?, body.clone()))
-        };
-        self.recipes.bodies = read::list(rows)?.iter().map(row).collect::<Result<_, Illegal>>()?;
-        self.recipes.selected = read::text(selected)?;
+        let mut recipes = Recipes { selected: read::ppid(selected)?, ..Recipes::default() };
+        for row in read::list(rows)? {
+            let [ppid, body, number] = read::fields(row)?;
+            let ppid = read::ppid(ppid)?;
+            match number {
+                Item::F8(number) => recipes.numbers.extend(number.first().map(|n| (ppid.clone(), *n))),
+                _ => return Err(BadState::Damaged),
+            }
+            // One that the machine of another profile could run, and this one cannot, is left out.
+            if self.program(body).is_some() {
+                recipes.bodies.insert(ppid, body.clone());
+            }
+        }
+        self.recipes = recipes;
         Ok(())
     }
 
@@ -249,7 +270,7 @@ impl Equipment {
         let [streams, on, total, start, full, messages, under_way] = read::fields(item)?;
         for row in read::list(streams)? {
             let [stream, functions] = read::fields(row)?;
-            let functions = read::array(functions)?.into_iter().filter_map(|f| u8::try_from(f).ok());
+            let functions = read::numbers(functions)?.into_iter().filter_map(|f| u8::try_from(f).ok());
             self.spool.streams.insert(read::byte(stream)?, functions.collect());
         }
         let message = |item: &Item| {
@@ -265,7 +286,7 @@ impl Equipment {
             self.spool.push(message(item)?, false);
         }
         self.spool.on = read::flag(on)?;
-        self.spool.total = read::id(total)?;
+        self.spool.total = number(total)?;
         self.spool.start_time = read::text(start)?;
         self.spool.full_time = read::text(full)?;
         for item in read::list(under_way)? {
@@ -273,4 +294,9 @@ impl Equipment {
         }
         Ok(())
     }
+}
+
+/// A number of ours.
+fn number(item: &Item) -> Result<u32, Illegal> {
+    read::id(item)?.number().ok_or(Illegal)
 }

@@ -9,15 +9,13 @@ use super::super::{Item, Message};
 use super::dispatch::Answer;
 use super::equipment::Equipment;
 use super::own;
-use super::read::{self, Illegal};
+use super::read::{self, Id, Illegal};
 use super::send::Purpose;
 use crate::limits;
 
 /// One trace request under way.
 #[derive(Clone, Debug)]
 pub(super) struct Trace {
-    /// As the host gave it.
-    trid: Item,
     period: Duration,
     /// Samples in all, and in one message.
     total: u32,
@@ -41,39 +39,42 @@ impl Equipment {
     /// S2F23: begins a trace, replaces the one of that TRID, or with TOTSMP 0 ends it.
     pub(super) fn s2f23(&mut self, body: Option<&Item>) -> Result<Answer, Illegal> {
         let [trid, dsper, total, group, svids] = read::fields(body.ok_or(Illegal)?)?;
-        let (key, total, group) = (read::id(trid)?, read::whole(total)?, read::whole(group)?);
+        let (trid, total, group) = (read::id(trid)?, read::whole(total)?, read::whole(group)?);
         let (dsper, svids) = (read::text(dsper)?, read::ids(svids)?);
         if total == 0 {
-            self.traces.remove(&key);
+            self.traces.remove(&trid);
             return Ok(Answer::code(0));
         }
         let Some(period) = period(&dsper) else { return Ok(Answer::code(BAD_PERIOD)) };
-        if svids.len() > limits::GEM_TRACE_VALUES {
-            return Ok(Answer::code(TOO_MANY_SVIDS));
-        }
-        if !svids.iter().all(|v| self.catalog.get(GemClass::Status, *v).is_some()) {
+        let known = |id: &Id| self.catalog.get(GemClass::Status, id).map(|(svid, _)| svid);
+        let Some(svids) = svids.iter().map(known).collect::<Option<Vec<u32>>>() else {
             return Ok(Answer::code(NO_SVID));
+        };
+        let items = self.catalog.items(&svids);
+        if items > limits::GEM_TRACE_VALUES {
+            return Ok(Answer::code(TOO_MANY_SVIDS));
         }
         let (Ok(total), Ok(group)) = (u32::try_from(total), u32::try_from(group)) else {
             return Ok(Answer::code(BAD_GROUP));
         };
-        let values = (group as usize).saturating_mul(svids.len());
+        let values = (group as usize).saturating_mul(items);
         if group == 0 || group > total || values > limits::GEM_TRACE_VALUES {
             return Ok(Answer::code(BAD_GROUP));
         }
-        if !self.traces.contains_key(&key) && self.traces.len() >= limits::GEM_TRACES {
+        if !self.traces.contains_key(&trid) && self.traces.len() >= limits::GEM_TRACES {
             return Ok(Answer::code(NO_MORE_TRACES));
         }
         let due = self.now.after(period);
-        let trace = Trace { trid: trid.clone(), period, total, group, svids, due, taken: 0, waiting: vec![] };
-        self.traces.insert(key, trace);
+        let trace = Trace { period, total, group, svids, due, taken: 0, waiting: vec![] };
+        self.traces.insert(trid, trace);
         Ok(Answer::code(0))
     }
 
     /// Takes the samples that are due, one a trace: a clock that leaps does not bring a flood.
     pub(super) fn traces_due(&mut self) {
         let now = self.now;
-        let keys: Vec<u32> = self.traces.iter().filter(|(_, t)| t.due <= now).map(|(k, _)| *k).collect();
+        let keys: Vec<Id> =
+            self.traces.iter().filter(|(_, t)| t.due <= now).map(|(k, _)| k.clone()).collect();
         for key in keys {
             let Some(mut trace) = self.traces.remove(&key) else { continue };
             let values = trace.svids.iter().map(|v| self.value(*v).unwrap_or_else(|| Item::List(vec![])));
@@ -84,7 +85,7 @@ impl Equipment {
             let done = trace.taken >= trace.total;
             if done || trace.taken % trace.group == 0 {
                 let values = std::mem::take(&mut trace.waiting);
-                self.send_trace(&trace, values);
+                self.send_trace(&key, trace.taken, values);
             }
             if !done {
                 self.traces.insert(key, trace);
@@ -92,13 +93,13 @@ impl Equipment {
         }
     }
 
-    fn send_trace(&mut self, trace: &Trace, values: Vec<Item>) {
+    fn send_trace(&mut self, trid: &Id, taken: u32, values: Vec<Item>) {
         if !self.control.state.is_online() {
             return;
         }
         let body = Item::List(vec![
-            trace.trid.clone(),
-            Item::U4(vec![trace.taken]),
+            trid.item(),
+            Item::U4(vec![taken]),
             Item::text(&self.time_text()),
             Item::List(values),
         ]);

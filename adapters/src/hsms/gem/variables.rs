@@ -7,7 +7,8 @@ use super::catalog::{self, Origin};
 use super::dispatch::Answer;
 use super::equipment::Equipment;
 use super::own::{self, Own};
-use super::read::{self, Illegal};
+use super::read::{self, Id, Illegal};
+use super::recipes::ppid_item;
 
 impl Equipment {
     /// The value of a variable of any class; `None` when there is no such variable.
@@ -32,7 +33,7 @@ impl Equipment {
             Own::EventsEnabled => numbers(&mut self.reports.enabled()),
             Own::AlarmsEnabled => numbers(&mut self.alarms.enabled.iter().copied()),
             Own::AlarmsSet => numbers(&mut self.alarms.set.iter().copied()),
-            Own::PpExecName => Item::text(&self.executing()),
+            Own::PpExecName => ppid_item(&self.executing()),
             Own::Model => Item::text(&self.catalog.layout.model),
             Own::Software => Item::text(&self.catalog.layout.software),
             Own::SpoolCountActual => Item::U4(vec![self.spool.len() as u32]),
@@ -43,7 +44,7 @@ impl Equipment {
             Own::PpFormat => Item::U1(vec![1]),
             Own::AlarmId => Item::U4(vec![h.alarm_id]),
             Own::EcidChanged => Item::U4(vec![h.ecid_changed]),
-            Own::PpChangeName => Item::text(&h.pp_change_name),
+            Own::PpChangeName => ppid_item(&h.pp_change_name),
             Own::PpChangeStatus => Item::U1(vec![h.pp_change_status]),
             Own::PpError => Item::text(&h.pp_error),
             Own::OperatorCommand => Item::text(&h.operator_command),
@@ -61,13 +62,9 @@ impl Equipment {
     }
 
     /// The identifiers that a request names; all of a class when it names none.
-    pub(super) fn asked(&self, class: GemClass, body: Option<&Item>) -> Result<Vec<u32>, Illegal> {
-        let ids = match body {
-            // E5 has an empty list here; some hosts send no body at all.
-            None => Vec::new(),
-            Some(item) => read::ids(item)?,
-        };
-        Ok(if ids.is_empty() { self.catalog.of(class).map(|(id, _)| id).collect() } else { ids })
+    pub(super) fn asked(&self, class: GemClass, body: Option<&Item>) -> Result<Vec<Id>, Illegal> {
+        let all: Vec<u32> = self.catalog.of(class).map(|(id, _)| id).collect();
+        read::named(body, all.iter())
     }
 
     /// S1F3: values of status variables, an empty list for each that is none.
@@ -77,11 +74,9 @@ impl Equipment {
 
     /// Values of a class, by number.
     pub(super) fn values_of(&self, class: GemClass, body: Option<&Item>) -> Result<Answer, Illegal> {
-        let value = |vid: u32| self.catalog.get(class, vid).and_then(|_| self.value(vid));
+        let value = |id: &Id| self.catalog.get(class, id).and_then(|(vid, _)| self.value(vid));
         let ids = self.asked(class, body)?;
-        Ok(Answer::Body(Item::List(
-            ids.into_iter().map(|id| value(id).unwrap_or_else(|| Item::List(vec![]))).collect(),
-        )))
+        Ok(Answer::rows(ids.iter().map(|id| value(id).unwrap_or_else(|| Item::List(vec![])))))
     }
 
     /// S1F11: names and units of status variables.
@@ -95,11 +90,11 @@ impl Equipment {
     }
 
     fn names_of(&self, class: GemClass, body: Option<&Item>) -> Result<Answer, Illegal> {
-        let row = |id: u32| {
+        let row = |id: &Id| {
             let known = self.catalog.get(class, id);
-            let (name, unit) = known.map_or(("", ""), |v| (v.name.as_str(), v.unit.as_str()));
-            Item::List(vec![Item::U4(vec![id]), Item::text(name), Item::text(unit)])
+            let (name, unit) = known.map_or(("", ""), |(_, v)| (v.name.as_str(), v.unit.as_str()));
+            Item::List(vec![id.item(), Item::text(name), Item::text(unit)])
         };
-        Ok(Answer::Body(Item::List(self.asked(class, body)?.into_iter().map(row).collect())))
+        Ok(Answer::rows(self.asked(class, body)?.iter().map(row)))
     }
 }

@@ -6,7 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, PointSpec, Profile, Role};
+use super::{Access, DataType, PointSpec, Profile, Role};
+use crate::PointIx;
 
 /// Identifiers (of variables, events and reports) below this one belong to the equipment itself: its clock, its
 /// states, its spool. A profile's own begin here.
@@ -87,6 +88,9 @@ pub enum GemProcessState {
 pub struct GemProcess {
     /// Holds while the machine works.
     pub running: GemCondition,
+    /// Holds while it may work. A machine that may and works no more has completed its work; one that may not was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<GemCondition>,
 }
 
 /// A condition over one point, with the level at which it ends.
@@ -232,9 +236,22 @@ pub struct GemRecipes {
     /// The point that says which one runs, by its number. A recipe that is selected is written to it where it can be
     /// written; else only the one that runs can be selected.
     pub point: String,
+    /// What a body sets, and so what the machine runs. Without any, bodies are kept and mean nothing.
+    #[serde(rename = "parameter", default)]
+    pub parameters: Vec<GemRecipeParameter>,
     /// Those that are there from the start.
     #[serde(rename = "recipe", default)]
     pub recipes: Vec<GemRecipe>,
+}
+
+/// A parameter of a recipe: `FORCE 45 gf` in its body.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GemRecipeParameter {
+    /// Its name in a body.
+    pub name: String,
+    /// The set-point that it is written to, in that point's unit.
+    pub point: String,
 }
 
 /// A process program.
@@ -245,7 +262,7 @@ pub struct GemRecipe {
     pub ppid: String,
     /// The number by which the machine knows it.
     pub value: f64,
-    /// PPBODY.
+    /// PPBODY: fields apart by semicolons, each parameter of the machine once as name, value and unit.
     pub body: String,
 }
 
@@ -349,5 +366,31 @@ impl Profile {
             return p.gem.as_ref().map(|g| g.vid);
         }
         value.parse().ok().filter(|v| (1..GEM_FIRST_ID).contains(v))
+    }
+
+    /// What the body of a recipe sets: every parameter of the machine once, in the unit and range of its point; other
+    /// fields say something to people. None for a body that this machine cannot run. A machine whose recipes have no
+    /// parameters is set to nothing by any body, text or not.
+    pub fn gem_program(&self, body: Option<&str>) -> Option<Vec<(PointIx, f64)>> {
+        let parameters = &self.gem.as_ref()?.recipes.as_ref().map_or(&[][..], |r| &r.parameters);
+        let mut program = Vec::new();
+        for p in *parameters {
+            let words = body?.split(';').map(|field| field.split_whitespace().collect::<Vec<_>>());
+            let of_name: Vec<Vec<&str>> = words.filter(|w| w.first() == Some(&p.name.as_str())).collect();
+            let [field] = of_name.as_slice() else { return None };
+            let point = self.point_ix(&p.point)?;
+            let spec = self.point(point);
+            let value: f64 = match field.as_slice() {
+                [_, value] if spec.unit.is_empty() => value.parse().ok()?,
+                [_, value, unit] if *unit == spec.unit => value.parse().ok()?,
+                _ => return None,
+            };
+            let whole = spec.data == DataType::F32 || value.fract() == 0.0;
+            if !whole || !(spec.range[0]..=spec.range[1]).contains(&value) {
+                return None;
+            }
+            program.push((point, spec.data.quantise(value)));
+        }
+        Some(program)
     }
 }

@@ -39,6 +39,7 @@ impl Profile {
         }
         if let Some(p) = &gem.process {
             self.condition("gem.process".into(), &p.running)?;
+            p.enabled.iter().try_for_each(|c| self.condition("gem.process".into(), c))?;
         }
         self.gem_recipes(gem)?;
         self.gem_events(gem)?;
@@ -63,6 +64,20 @@ impl Profile {
             );
         };
         let mut names = BTreeSet::new();
+        for p in &recipes.parameters {
+            let place = || format!("gem.recipes.parameter {}", p.name);
+            if p.name.is_empty() || !p.name.bytes().all(|b| b.is_ascii_graphic() && b != b';') {
+                return refuse(place(), "a name is ASCII characters without blanks and semicolons");
+            }
+            if !names.insert(&p.name) {
+                return refuse(place(), "stands twice");
+            }
+            let settable = |x: &&super::PointSpec| x.role == Role::Setpoint && x.access == Access::Write;
+            if !self.points.iter().filter(settable).any(|x| x.id == p.point) {
+                return refuse(place(), format!("{} is no set-point with access \"write\"", p.point));
+            }
+        }
+        let mut names = BTreeSet::new();
         for r in &recipes.recipes {
             let place = || format!("gem.recipes.recipe {}", r.ppid);
             if r.ppid.is_empty() || r.ppid.len() > TEXT || !r.ppid.is_ascii() {
@@ -73,6 +88,13 @@ impl Profile {
             }
             if !(point.range[0]..=point.range[1]).contains(&r.value) {
                 return refuse(place(), format!("value {} lies outside the range of {}", r.value, point.id));
+            }
+            if self.gem_program(Some(&r.body)).is_none() {
+                let names: Vec<_> = recipes.parameters.iter().map(|p| p.name.as_str()).collect();
+                return refuse(
+                    place(),
+                    format!("body: {} once each, in range and in its unit, would be right", names.join(", ")),
+                );
             }
         }
         Ok(())
@@ -278,6 +300,10 @@ mod tests {
         );
         refused("selects = \"PPID\"", "selects = \"RECIPE\"", "selects by RECIPE");
         refused("value = 2.0\nbody", "value = 200.0\nbody", "outside the range of recipe");
+        refused("TIME 12 ms;", "TIME 12 us;", "FORCE, TIME, CURRENT, STAGE, BONDS once each");
+        refused("BONDS 64", "BONDS 6.4", "once each, in range");
+        refused("name = \"STAGE\"", "name = \"TIME\"", "stands twice");
+        refused("point = \"stage_set\" }", "point = \"capillary_temp\" }", "is no set-point");
         refused("values = [\"recipe\"]", "values = [\"recipes\"]", "is no point with a gem vid");
         refused("events = [1005]", "events = [1015]", "no event is numbered 1015");
         refused("model = \"AEGIS-WB25\"", "model = \"A bonder with a name too long\"", "1 to 20 ASCII");

@@ -22,8 +22,8 @@ pub use bacnet::{BacnetLayout, BacnetObject, BacnetType};
 pub use check::BadProfile;
 pub use gem::{
     GEM_FIRST_ID, GemAlarm, GemAlarmCategory, GemAlarmEdge, GemClass, GemCommand, GemCondition, GemEvent,
-    GemLayout, GemParameter, GemProcess, GemProcessState, GemRecipe, GemRecipes, GemReport, GemTrigger,
-    GemUntil, GemVariable, GemWrite,
+    GemLayout, GemParameter, GemProcess, GemProcessState, GemRecipe, GemRecipeParameter, GemRecipes,
+    GemReport, GemTrigger, GemUntil, GemVariable, GemWrite,
 };
 pub use mtconnect::{ConditionSpec, DataItem, DataItemCategory, MtconnectLayout, ToolSpec, units_ratio};
 pub use opcua::{OpcuaLayout, OpcuaNode, OpcuaWrite};

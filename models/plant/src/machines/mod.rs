@@ -189,6 +189,49 @@ mod tests {
     }
 
     #[test]
+    fn a_bonder_bonds_by_the_recipe_that_it_was_told() {
+        let mut rig = Rig::new(find("wire_bonder").expect("it is registered"), 1);
+        let command = |rig: &mut Rig, point: &str, value: f64| {
+            let id = aegis_models::CommandId { boot: 0, number: 0 };
+            let c = aegis_models::Command { id, machine: "WB".into(), point: point.into(), value };
+            rig.machine.command(&c, Time::ZERO).map_err(|e| e.to_string())
+        };
+        // Units in two hours: 40 bonds of half a second and an index, or 64.
+        let units = |rig: &mut Rig| {
+            let before = rig.get("units");
+            (0..72_000).for_each(|_| rig.step());
+            rig.get("units") - before
+        };
+        rig.step();
+        let short = units(&mut rig);
+        command(&mut rig, "recipe", 2.0).expect("it has two");
+        let long = units(&mut rig);
+        assert_eq!(rig.get("recipe"), 2.0);
+        assert!((1.4..1.6).contains(&(short / long)), "{short} units of 40 bonds, {long} of 64");
+        let force = rig.mean("bond_force", 600);
+        assert!((39.0..41.0).contains(&force), "{force} gf");
+        assert!((114.9..115.1).contains(&rig.mean("usg_current", 60)));
+        // A number is a recipe only once a program was set for it.
+        for none in [0.0, 3.0, 100.0] {
+            command(&mut rig, "recipe", none).expect_err("it has none of that number");
+        }
+        command(&mut rig, "force_set", 30.0).expect("inside its range");
+        command(&mut rig, "bonds_set", 8.0).expect("inside its range");
+        command(&mut rig, "recipe", 3.0).expect("it was just set");
+        let force = rig.mean("bond_force", 600);
+        assert!((29.0..31.0).contains(&force), "{force} gf");
+        command(&mut rig, "recipe", 1.0).expect("it has two");
+        command(&mut rig, "recipe", 3.0).expect("it keeps it");
+        rig.step();
+        assert_eq!((rig.get("force_set"), rig.get("bonds_set")), (30.0, 8.0));
+        assert!(command(&mut rig, "force_set", 101.0).is_err());
+        // Stopped it works no more.
+        command(&mut rig, "run_enable", 0.0).expect("it can be stopped");
+        rig.step();
+        assert_eq!(rig.get("bonding"), 0.0);
+    }
+
+    #[test]
     fn mitigation_works_on_the_physics() {
         let command = |rig: &mut Rig, point: &str, value: f64| {
             let id = aegis_models::CommandId { boot: 0, number: 0 };

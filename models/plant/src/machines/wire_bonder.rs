@@ -3,8 +3,10 @@
 //! ```text
 //!   [generator] I --> [transducer R L C] P = I^2 R --> [capillary] F, wear
 //!                                                          |
-//!   two bonds a second, forty a unit, then an index     ( ball ) strength(P), deformation(F, wear), NSOP
+//!   two bonds a second, 40 or 64 a unit, then an index  ( ball ) strength(P), deformation(F, wear), NSOP
 //! ```
+
+use std::collections::BTreeMap;
 
 use aegis_models::physics::bond::{Transducer, strength_share};
 use aegis_models::{Command, PointIx, Profile, Record, ThreatKind, Time};
@@ -46,11 +48,41 @@ const FAULTS: &[FaultSpec] = &[
     },
 ];
 
-/// Recipe 1: set values and what they make.
+/// What a recipe sets.
+#[derive(Clone, Copy)]
+struct Program {
+    force_gf: f64,
+    time_ms: f64,
+    current_ma: f64,
+    stage_c: f64,
+    /// Bonds of a unit.
+    bonds: f64,
+}
+
+/// Recipes 1 (QFN-32) and 2 (BGA-64), which the machine has from the start.
+const QFN_32: Program =
+    Program { force_gf: FORCE_GF, time_ms: 15.0, current_ma: 120.0, stage_c: 150.0, bonds: 40.0 };
+const BGA_64: Program =
+    Program { force_gf: 40.0, time_ms: 12.0, current_ma: 115.0, stage_c: 150.0, bonds: 64.0 };
+/// The set-points of a program, in the order of [`Program::values`], and what each takes.
+const SET: [(&str, f64, f64); 5] = [
+    ("force_set", 10.0, 100.0),
+    ("time_set", 5.0, 50.0),
+    ("current_set", 50.0, 250.0),
+    ("stage_set", 100.0, 170.0),
+    ("bonds_set", 1.0, 1_000.0),
+];
+/// The highest number that a recipe can have.
+const LAST_RECIPE: u16 = 99;
+
+impl Program {
+    fn values(&mut self) -> [&mut f64; 5] {
+        [&mut self.force_gf, &mut self.time_ms, &mut self.current_ma, &mut self.stage_c, &mut self.bonds]
+    }
+}
+
+/// The force at which the ball sinks as far as below, and what a good bond makes of it.
 const FORCE_GF: f64 = 45.0;
-const TIME_MS: f64 = 15.0;
-const CURRENT_MA: f64 = 120.0;
-const STAGE_C: f64 = 150.0;
 const STRENGTH_GF: f64 = 14.0;
 const BEST_MW: f64 = 288.0;
 const WIDTH_MW: f64 = 250.0;
@@ -63,9 +95,8 @@ const LIFE_BONDS: f64 = 50_000.0;
 /// [-]: wear goes slowly until the tip's edge is gone.
 const WEAR_STRENGTH: (f64, f64) = (0.06, 0.08);
 const WEAR_DEFORMATION: (f64, f64) = (0.01, 0.06);
-/// A bond takes this long; a unit has so many bonds; the index to the next unit and a capillary change take this long.
+/// A bond takes this long; the index to the next unit and a capillary change take this long.
 const BOND_S: f64 = 0.5;
-const BONDS_PER_UNIT: u32 = 40;
 const INDEX_S: f64 = 3.0;
 const CHANGE_S: f64 = 120.0;
 /// An operator clears a non-stick in this time [s].
@@ -90,6 +121,8 @@ struct Points {
     units: PointIx,
     force_adj: PointIx,
     run_enable: PointIx,
+    bonding: PointIx,
+    set: [PointIx; 5],
     bond: u16,
 }
 
@@ -105,6 +138,8 @@ impl Points {
             units: p("units"),
             force_adj: p("bond_force_adj"),
             run_enable: p("run_enable"),
+            bonding: p("bonding"),
+            set: SET.map(|(id, ..)| p(id)),
             bond: profile.record_ix("bond").expect("profile wire_bonder has a record bond"),
         }
     }
@@ -117,6 +152,14 @@ struct WireBonder {
     /// Set-points -- input.
     force_adj_pct: f64,
     enabled: bool,
+    /// What it bonds by, and whether somebody changed that since a recipe was selected -- input.
+    program: Program,
+    edited: bool,
+    /// The recipe that runs, and all that the machine has, by number -- state.
+    recipe: u16,
+    recipes: BTreeMap<u16, Program>,
+    /// Whether it works -- state.
+    bonding: bool,
     /// Time until the next bond [s] -- state.
     wait_s: f64,
     /// Bonds left in this unit -- state.
@@ -148,8 +191,13 @@ impl WireBonder {
             r_ohm: TRANSDUCER.impedance_ohm(TRANSDUCER.resonance_hz()) * rng.between(0.98, 1.02),
             force_adj_pct: 0.0,
             enabled: true,
+            program: QFN_32,
+            edited: false,
+            recipe: 1,
+            recipes: BTreeMap::from([(1, QFN_32), (2, BGA_64)]),
+            bonding: true,
             wait_s: rng.between(0.0, INDEX_S),
-            left: BONDS_PER_UNIT,
+            left: QFN_32.bonds as u32,
             units: (rng.uniform() * 10_000.0).floor(),
             capillary: (rng.uniform() * LIFE_BONDS).floor(),
             available: 0.99,
@@ -165,14 +213,28 @@ impl WireBonder {
         }
     }
 
+    /// Runs another recipe, from its first bond. A program that was changed since the last is kept under the number.
+    fn select(&mut self, number: u16, c: &Command) -> Result<(), Refusal> {
+        if self.edited {
+            self.recipes.insert(number, self.program);
+        }
+        let missing = || Refusal::NotHeld { point: c.point.clone(), value: c.value };
+        self.program = *self.recipes.get(&number).ok_or_else(missing)?;
+        (self.edited, self.recipe, self.left) = (false, number, self.program.bonds as u32);
+        Ok(())
+    }
+
     /// One bond: its record, in the order of the profile's fields.
     fn bond(&mut self, cx: &mut Step<'_>) {
         let hit = self.clamp > 0.0 && cx.rng.chance(self.clamp);
         let held = if hit { cx.rng.between(0.6, 0.85) } else { 1.0 - 0.3 * self.clamp };
-        let force =
-            FORCE_GF * (1.0 + self.force_adj_pct / 100.0) * held * (1.0 + SPREAD_FORCE * cx.rng.normal());
+        let program = self.program;
+        let force = program.force_gf
+            * (1.0 + self.force_adj_pct / 100.0)
+            * held
+            * (1.0 + SPREAD_FORCE * cx.rng.normal());
         let r = self.r_ohm + self.usg;
-        let power = CURRENT_MA * CURRENT_MA * r / 1_000.0;
+        let power = program.current_ma * program.current_ma * r / 1_000.0;
         let lives = self.capillary / LIFE_BONDS;
         let wear =
             |(planned, beyond): (f64, f64)| (1.0 - planned * lives) * (1.0 - beyond * self.worn).max(0.1);
@@ -203,11 +265,11 @@ impl WireBonder {
         let strength = if nsop { f64::NAN } else { strength };
         let values = vec![
             force,
-            TIME_MS,
-            CURRENT_MA,
+            program.time_ms,
+            program.current_ma,
             power,
             r,
-            STAGE_C,
+            program.stage_c,
             deformation,
             strength,
             f64::from(nsop),
@@ -221,7 +283,7 @@ impl WireBonder {
         self.wait_s += BOND_S;
         self.left -= 1;
         if self.left == 0 {
-            self.left = BONDS_PER_UNIT;
+            self.left = self.program.bonds as u32;
             self.units += 1.0;
             self.wait_s += INDEX_S;
             if self.capillary >= LIFE_BONDS {
@@ -235,7 +297,8 @@ impl WireBonder {
 
 impl Machine for WireBonder {
     fn step(&mut self, cx: &mut Step<'_>) {
-        if self.enabled {
+        self.bonding = self.enabled;
+        if self.bonding {
             self.wait_s -= cx.dt_s;
             if self.wait_s <= 0.0 {
                 self.assisted = false;
@@ -250,7 +313,7 @@ impl Machine for WireBonder {
             self.pace += (0.99 - self.pace) * weight;
         }
         let p = &self.points;
-        cx.image.set(p.recipe, 1.0);
+        cx.image.set(p.recipe, f64::from(self.recipe));
         cx.image.set(p.availability, 100.0 * self.available);
         cx.image.set(p.performance, 100.0 * self.pace);
         cx.image.set(p.quality, 100.0 * self.good);
@@ -258,19 +321,31 @@ impl Machine for WireBonder {
         cx.image.set(p.units, self.units);
         cx.image.set(p.force_adj, self.force_adj_pct);
         cx.image.set(p.run_enable, f64::from(self.enabled));
+        cx.image.set(p.bonding, f64::from(self.bonding));
+        for (point, value) in p.set.into_iter().zip(self.program.values()) {
+            cx.image.set(point, *value);
+        }
     }
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
+        let within = |low: f64, high: f64| {
+            let refusal = || Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high };
+            (low..=high).contains(&c.value).then_some(c.value).ok_or_else(refusal)
+        };
         match c.point.as_str() {
-            "bond_force_adj" => {
-                let (low, high) = (-20.0, 20.0);
-                if !(low..=high).contains(&c.value) {
-                    return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
-                }
-                self.force_adj_pct = c.value;
-            }
+            "bond_force_adj" => self.force_adj_pct = within(-20.0, 20.0)?,
             "run_enable" => self.enabled = c.value != 0.0,
-            _ => return Err(Refusal::NotWritable(c.point.clone())),
+            "recipe" => self.select(within(1.0, f64::from(LAST_RECIPE))? as u16, c)?,
+            point => {
+                let Some(i) = SET.iter().position(|(id, ..)| *id == point) else {
+                    return Err(Refusal::NotWritable(c.point.clone()));
+                };
+                let (_, low, high) = SET[i];
+                *self.program.values()[i] = within(low, high)?;
+                self.edited = true;
+                // A unit of fewer bonds ends sooner.
+                self.left = self.left.min(self.program.bonds as u32);
+            }
         }
         Ok(())
     }
