@@ -82,8 +82,10 @@ fn an_error_names_the_place_and_what_would_be_right() {
     assert!(refusal("").starts_with("pump.csv:1: nothing; a header"));
     assert!(refusal("1.5,2\n3,4\n").starts_with("pump.csv:1: numbers, such as \"1.5\""));
     assert!(refusal("a,b,a\n1,2,3\n").starts_with("pump.csv:1: two columns are named \"a\""));
-    let missing = read("/no/such/file.csv", &Options::default()).unwrap_err().to_string();
-    assert!(missing.starts_with("/no/such/file.csv: No such file"), "{missing}");
+    let missing = read("/no/such/file.csv", &Options::default()).unwrap_err();
+    assert_eq!(missing.to_string(), "/no/such/file.csv");
+    let why = std::error::Error::source(&missing).map(ToString::to_string).unwrap_or_default();
+    assert!(why.starts_with("No such file"), "{why}");
 }
 
 #[test]

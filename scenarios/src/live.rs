@@ -3,7 +3,7 @@
 //! `aegis serve` runs the twin at a pace and `aegis sentinel`, the production shell, watches it. Both end when this
 //! process ends, however it ends: they hold the other end of a pipe.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -52,6 +52,12 @@ impl Program {
         Ok(Program { child, lines })
     }
 
+    /// Writes a line to its input.
+    fn say(&mut self, line: &str) -> anyhow::Result<()> {
+        let stdin = self.child.stdin.as_mut().context("the child has no input")?;
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).context("the child reads no more")
+    }
+
     /// Whether it has ended by itself.
     fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.child.try_wait().context("a child that cannot be asked")
@@ -83,7 +89,7 @@ impl Drop for Program {
 }
 
 /// Runs a scenario live, `pace` fab seconds a second. Times are those of the sentinel's own clock, which starts a moment
-/// after the twin's.
+/// before the twin's.
 pub fn run(
     path: &Path,
     scenario: &Scenario,
@@ -112,6 +118,7 @@ pub fn run(
         "--once",
         "--json",
         "--until-stdin-closes",
+        "--on-word",
     ])?;
     let first = twin.lines.recv_timeout(FIRST_WORD).context("aegis serve says nothing")?;
     let served: Site = serde_json::from_str(&first).context("aegis serve does not say where it listens")?;
@@ -137,15 +144,18 @@ fn watch(
     served: &Site,
     scenario: &Scenario,
     pace: f64,
-    twin: Program,
+    mut twin: Program,
 ) -> anyhow::Result<Vec<Event>> {
     let config = dir.join("sentinel.toml");
     std::fs::write(&config, sentinel_config(served, pace, "state"))?;
     let config = config.to_str().context("the path is not UTF-8")?;
     let mut sentinel = Program::start(&["sentinel", "--config", config, "--json", "--until-stdin-closes"])?;
+    // Both clocks begin together: what the scenario times by the fab's falls into the same moment of the sentinel's.
+    let started = sentinel.lines.recv_timeout(FIRST_WORD).context("aegis sentinel says nothing")?;
+    twin.say("go")?;
     // The twin ends by itself when the scenario does; twice the time is more than it can need.
     let limit = Duration::from_secs_f64(2.0 * scenario.duration.secs_f64() / pace + 60.0);
-    let mut truth = Vec::new();
+    let mut truth = vec![started];
     while let Ok(line) = twin.lines.recv_timeout(limit) {
         truth.push(line);
     }

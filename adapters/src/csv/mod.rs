@@ -40,7 +40,7 @@ pub struct Recording {
 #[derive(Debug, thiserror::Error)]
 pub enum BadCsv {
     /// The file cannot be read.
-    #[error("{file}: {source}")]
+    #[error("{file}")]
     Io {
         /// The file.
         file: String,

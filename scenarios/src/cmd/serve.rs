@@ -1,6 +1,6 @@
 //! `aegis serve`: the twin's machines on their real protocols.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -67,6 +67,9 @@ pub struct Args {
     /// Stop when standard input ends, as it does when the program that started this one is gone
     #[arg(long, hide = true)]
     until_stdin_closes: bool,
+    /// Fab time begins with the first line of standard input: machines can be reached before
+    #[arg(long, hide = true, conflicts_with = "operator")]
+    on_word: bool,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -100,6 +103,10 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         std::fs::write(file, text).with_context(|| file.display().to_string())?;
     }
     print(&greeting(&args, host.site())?)?;
+    if args.on_word {
+        let word = || std::io::stdin().lock().read_line(&mut String::new());
+        tokio::task::spawn_blocking(word).await.context("nobody waits")?.context("standard input")?;
+    }
     let equipment = host.equipment();
     let operator = async {
         super::operator::obey(equipment).await;

@@ -79,15 +79,16 @@ pub(super) fn serial_line() -> (Running, [String; 2]) {
     (line, [end(0), end(1)])
 }
 
-/// Serves fan filter units that share a line: FFU-01 and -02 behind one gateway, FFU-03 and -04 on one serial port. Gives
-/// the site's file and the port of the gateway with it.
-pub(super) fn serve_shared_lines(dir: &Path, serial: &str, pace: &str) -> (Served, [String; 2]) {
+/// Serves fan filter units that share a line: FFU-01 and -02 behind one gateway, FFU-03 and -04 on one serial port. A
+/// sentinel's configuration for them lies in `dir` as `watch.toml`.
+pub(super) fn serve_shared_lines(dir: &Path, serial: &str, pace: &str) -> Served {
     let path = dir.join("site.toml");
     std::fs::write(&path, shared_lines(serial)).expect("written");
     // Both units of the gateway are behind one port, so that 0 for any will not do.
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
-    let (path, port) = (path.to_str().expect("UTF-8").to_owned(), free.port().to_string());
-    (Served::start(&["--site", &path, "--port", &port, "--pace", pace]), [path, port])
+    let (path, port) = (path.display().to_string(), free.port().to_string());
+    let config = dir.join("watch.toml").display().to_string();
+    Served::start(&["--site", &path, "--port", &port, "--pace", pace, "--sentinel-config", &config])
 }
 
 /// Their site.
@@ -111,7 +112,7 @@ fn shared_lines(port: &str) -> String {
 fn pymodbus_does_the_same_with_serial_frames_over_tcp_and_on_a_serial_line() {
     let (_line, [far, near]) = serial_line();
     let dir = tempfile::tempdir().expect("a folder");
-    let (served, _) = serve_shared_lines(dir.path(), &far, "1");
+    let served = serve_shared_lines(dir.path(), &far, "1");
     let gateway = |i: usize| served.site.machines[i].endpoints[0].address.clone();
     assert_eq!(gateway(0), gateway(1), "one port for both");
     let mut site = served.site.clone();

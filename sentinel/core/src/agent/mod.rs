@@ -53,6 +53,8 @@ pub struct Agent {
     out: VecDeque<Output>,
     raised: Vec<usize>,
     detectors: Vec<(MachineIx, Box<dyn Detector>)>,
+    /// Whose link has been told down since this process began: why it still is, is news after a restart.
+    told_down: Vec<bool>,
 }
 
 impl Agent {
@@ -60,6 +62,7 @@ impl Agent {
     pub fn new(config: AgentConfig, now: Time) -> Agent {
         let plans: Vec<Plan> = config.machines.into_iter().map(Plan::new).collect();
         let machines = plans.iter().map(Machine::new).collect();
+        let told_down = vec![false; plans.len()];
         let mut agent = Agent {
             name: config.name,
             boot: config.boot,
@@ -75,6 +78,7 @@ impl Agent {
             out: VecDeque::new(),
             raised: Vec::new(),
             detectors: Vec::new(),
+            told_down,
         };
         agent.emit(Body::Started { agent: agent.name.clone(), boot: agent.boot, restored: false });
         agent
@@ -229,7 +233,9 @@ impl Agent {
         let Some(i) = self.index(machine) else { return };
         let m = &mut self.machines[i];
         detail.clone_into(&mut m.link_detail);
-        if m.link_up != up {
+        let news = m.link_up != up || !(up || self.told_down[i]);
+        self.told_down[i] |= !up;
+        if news {
             m.link_up = up;
             let machine = m.name.clone();
             self.emit(Body::Link { machine, up, detail });
