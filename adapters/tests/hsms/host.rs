@@ -101,14 +101,14 @@ fn a_set_point_is_written_by_the_command_that_does_it() {
     let mut line = Line::with(Equipment::new(&bonder(), options(), &[]).unwrap());
     assert_eq!(line.heard.pop(), Some(Heard::Up));
     assert_eq!(line.host.note(line.now), "");
-    line.publish(&[("run_enable", 1.0), ("bond_force_adj", 0.0), ("recipe", 1.0)], false);
+    line.publish(&[("run_enable", 1.0), ("bonding", 1.0), ("bond_force_adj", 0.0), ("recipe", 1.0)], false);
     assert_eq!(line.write("run_enable", 0.0), Heard::Written(None));
     let command = line.seen.iter().rfind(|(host, m)| *host && m.stream == 2).map(|(_, m)| m.clone()).unwrap();
     assert_eq!((command.function, command.body), (41, Some(l(vec![a("STOP"), l(vec![])]))));
     let run = bonder().point_ix("run_enable").unwrap();
     assert_eq!(line.equipment.take_writes(), [(run, 0.0)]);
     // It was taken, HCACK 4, and its end comes with the machine's obeying.
-    line.publish(&[("run_enable", 0.0)], false);
+    line.publish(&[("run_enable", 0.0), ("bonding", 0.0)], false);
     assert!(line.seen.iter().any(|(host, m)| !host && (m.stream, m.function) == (6, 11) && ceid(m) == 4002));
     line.now = line.now.after(Duration::from_secs(46));
     line.host.timeout(line.now);
