@@ -26,7 +26,7 @@ pub mod modbus;
 pub mod mtconnect;
 #[cfg(feature = "opcua")]
 pub mod opcua;
-#[cfg(any(feature = "modbus", feature = "mtconnect"))]
+#[cfg(any(feature = "modbus", feature = "mtconnect", feature = "opcua"))]
 mod seats;
 pub mod served;
 

@@ -335,7 +335,7 @@ fn part(site: &Site, protocol: Protocol) -> Site {
 /// How many machines a sentinel that is built for one protocol reads ten times a second, and its memory [MiB].
 fn memory(feature: &str, site: &Site) -> (usize, f64) {
     let target = root().join("target/single");
-    let built = Command::new(env!("CARGO"))
+    let built = Command::new("cargo")
         .args(["build", "--quiet", "--release", "--locked", "-p", "aegis-edge", "--no-default-features"])
         .args(["--features", feature, "--target-dir"])
         .arg(&target)

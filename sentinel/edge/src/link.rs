@@ -31,6 +31,7 @@ mod moments;
 mod mtconnect;
 #[cfg(feature = "opcua")]
 mod opcua;
+#[cfg(any(feature = "bacnet", feature = "hsms", feature = "modbus"))]
 mod rounds;
 
 /// What a link tells the core.
@@ -192,6 +193,7 @@ pub fn unfit(protocol: Protocol, profile: &Profile) -> Option<String> {
 pub async fn run<W: Wires>(
     machine: MachineIx,
     equipment: Equipment,
+    #[allow(unused_variables, reason = "for OPC UA alone it has no use: that library connects by itself")]
     wires: W,
     clock: Clock,
     to_core: mpsc::Sender<FromLink>,
