@@ -6,6 +6,7 @@ mod bodies;
 
 mod bacnet {
     mod client;
+    mod client_support;
     mod codec;
     mod commands;
     mod cov;

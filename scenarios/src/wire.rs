@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aegis_adapters::bacnet::{Pipe, pipe};
+use aegis_adapters::hsms::session::Timers;
 use aegis_edge::clock::Clock;
 use aegis_edge::config::{Equipment, HsmsLink};
 use aegis_edge::link::{self, FromLink, Wires, WriteOrder};
@@ -159,7 +160,10 @@ impl Tier {
             // Names are addresses here: sites may give several machines the same port 0.
             let equipment = Equipment {
                 unit: Some(endpoint.unit),
-                hsms: HsmsLink { t3: TIMEOUT, t5: SEPARATION, ..HsmsLink::default() },
+                hsms: HsmsLink {
+                    timers: Timers { t3: TIMEOUT, t5: SEPARATION, ..Timers::default() },
+                    passive: false,
+                },
                 ..Equipment::new(&entry.name, Arc::clone(profile), endpoint.protocol, &entry.name, TIMEOUT)
             };
             let (orders, taken) = mpsc::channel(16);

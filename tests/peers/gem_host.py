@@ -25,6 +25,10 @@ try:
 except ImportError as e:
     sys.exit(f"missing Python package secsgem ({e}): pip install -r tests/peers/requirements.txt")
 
+from gem_messages import (
+    S1F3, S1F99, S2F21, S2F22, S2F31, S2F32, S2F39, S2F40, S2F49, S2F50, S5F3, S10F3, S10F5, S10F6, S64F1,
+)
+
 VARIABLES = secsgem.secs.variables
 VERSION = importlib.metadata.version("secsgem")
 ESTABLISH_S = 15
@@ -39,96 +43,6 @@ class Failed(Exception):
 def check(holds, message):
     if not holds:
         raise Failed(message)
-
-
-class S64F1(secsgem.secs.SecsStreamFunction):
-    """A message of a stream that GEM has not."""
-
-    _stream, _function, _data_format = 64, 1, None
-    _to_host, _to_equipment, _has_reply, _is_reply_required, _is_multi_block = True, True, True, True, False
-
-
-class S1F99(S64F1):
-    """A function that GEM has not."""
-
-    _stream, _function = 1, 99
-
-
-class S2F31(S64F1):
-    """Sets the clock; secsgem has no class for it."""
-
-    _stream, _function = 2, 31
-
-    def __init__(self, text):
-        super().__init__()
-        self.__dict__["text"] = text.encode()
-
-    def encode(self):
-        return bytes([0x41, len(self.text)]) + self.text
-
-
-class S2F32(S64F1):
-    """Its answer, which is looked at as bytes."""
-
-    _stream, _function = 2, 32
-
-    def decode(self, _data):
-        pass
-
-
-class S2F39(S64F1):
-    """Asks for a long message; secsgem has no class for it: DATAID 7, and a length of four bytes."""
-
-    _stream, _function = 2, 39
-
-    def __init__(self, length):
-        super().__init__()
-        self.__dict__["length"] = length
-
-    def encode(self):
-        return b"\x01\x02\xb1\x04\0\0\0\x07\xb1\x04" + self.length.to_bytes(4, "big")
-
-
-class S2F40(S2F32):
-    """Its answer."""
-
-    _stream, _function = 2, 40
-
-
-class S10F5(S64F1):
-    """Shows two lines; the same."""
-
-    _stream, _function = 10, 5
-
-    def encode(self):
-        return b"\x01\x02\x21\x01\0\x01\x02\x41\x03one\x41\x03two"
-
-
-class S10F6(S2F32):
-    """Its answer."""
-
-    _stream, _function = 10, 6
-
-
-class S1F3(S64F1):
-    """Asks for status variables with a text where a list should be."""
-
-    _stream, _function = 1, 3
-
-    def encode(self):
-        return b"\x41\x03all"
-
-
-class S5F3(secsgem.secs.functions.SecsS05F03):
-    """Turns an alarm on or off. The reply is the sender's to ask for (SEMI E5), and secsgem does not."""
-
-    _is_reply_required = True
-
-
-class S10F3(secsgem.secs.functions.SecsS10F03):
-    """Shows a text; the same."""
-
-    _is_reply_required = True
 
 
 def over_hsms(entry):
@@ -154,7 +68,7 @@ class Machine:
             establish_communication_timeout=2,
             t3=10,
         )
-        for answer in (S2F32, S2F40, S10F6):
+        for answer in (S2F22, S2F32, S2F40, S2F50, S10F6):
             settings.streams_functions.update(answer)
         self.host = secsgem.gem.GemHostHandler(settings)
         self.heard = queue.Queue()
@@ -378,6 +292,12 @@ def command(m, name, *parameters):
 def commands(m):
     found = command(m, "LAUNCH")
     check(found["HCACK"] == 1, f"an unknown command: {found}")
+    # START of a machine that runs: what is to be brought about is there.
+    for name, code in (("LAUNCH", b"\x01"), ("START", b"\x05")):
+        reply = m.host.send_and_waitfor_response(S2F21(name))
+        check(reply is not None and reply.data == b"\x21\x01" + code, f"S2F21 {name}: {reply and reply.data.hex(' ')}")
+        reply = m.host.send_and_waitfor_response(S2F49(name))
+        check(reply is not None and reply.data[:5] == b"\x01\x02\x21\x01" + code, f"S2F49 {name}: {reply and reply.data.hex(' ')}")
     tried = 0
     for spec in m.gem["command"]:
         numbers = [p for p in spec.get("parameters", []) if p.get("range")]

@@ -3,6 +3,7 @@
 //! A device that refuses is not a link that failed: after a refusal the client goes on; after silence through all
 //! retries, or an answer that is none, it is closed for good, and its owner connects anew.
 
+mod read;
 mod write;
 
 use std::collections::VecDeque;
@@ -12,7 +13,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use aegis_models::{PointIx, Sample, Time};
-use bacnet_types::enums::{AbortReason, ErrorClass, ObjectType, PropertyIdentifier as P, RejectReason};
+use bacnet_types::enums::{ObjectType, PropertyIdentifier as P};
 use bacnet_types::primitives::{ObjectIdentifier, PropertyValue};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -177,106 +178,6 @@ impl Client {
         &self.binding
     }
 
-    /// Reads the points of [`Binding::groups`]`[group]`, in the profile's order.
-    ///
-    /// A point that the device gives no value for, or refuses, is of bad quality. When it refuses all of them, the
-    /// first refusal is the error.
-    pub async fn read_group(&mut self, group: usize) -> Result<Vec<Sample>, ClientError> {
-        let binding = Arc::clone(&self.binding);
-        self.read_places(&binding.groups()[group].places).await
-    }
-
-    /// Reads one point.
-    ///
-    /// # Panics
-    ///
-    /// When the point is not bound.
-    pub async fn read_point(&mut self, point: PointIx) -> Result<Sample, ClientError> {
-        let place = *self.binding.place(point).expect("the point is bound");
-        Ok(self.read_places(&[place]).await?[0])
-    }
-
-    async fn read_places(&mut self, places: &[Place]) -> Result<Vec<Sample>, ClientError> {
-        let mut samples = Vec::with_capacity(places.len());
-        let mut refusal = None;
-        let mut given = false;
-        while let Some(rest) = places.get(samples.len()..).filter(|rest| !rest.is_empty()) {
-            let some = &rest[..rest.len().min(if self.multiple { self.points_per_read } else { 1 })];
-            let read =
-                if self.multiple { self.read_multiple(some).await? } else { self.read_one(&some[0]).await? };
-            match read {
-                Read::Results(objects) => {
-                    for (place, results) in some.iter().zip(&objects) {
-                        let sample = reading::sample(place, results);
-                        given |= sample.is_ok();
-                        samples.push(sample.unwrap_or_else(|e| {
-                            refusal.get_or_insert((place.object, Reply::Refused(e)));
-                            reading::bad(place)
-                        }));
-                    }
-                }
-                Read::Smaller => {}
-                Read::Refused(reply) => {
-                    refusal.get_or_insert((some[0].object, reply));
-                    samples.extend(some.iter().map(reading::bad));
-                }
-            }
-        }
-        match refusal {
-            Some((object, reply)) if !given => Err(refused(format!("the read of {object}"), &reply)),
-            _ => Ok(samples),
-        }
-    }
-
-    async fn read_multiple(&mut self, places: &[Place]) -> Result<Read, LinkError> {
-        let specifications = places.iter().map(|p| (p.object, reading::ASKED.to_vec())).collect();
-        let reply = self.call(&Request::ReadPropertyMultiple(specifications)).await?;
-        match reply {
-            Reply::Data(data) => {
-                let objects = match service::decode_read_multiple_ack(&data) {
-                    Ok(objects) => objects,
-                    Err(reason) => {
-                        return Err(self.mismatch(format!("a read whose values are malformed: {reason}")));
-                    }
-                };
-                if !objects.iter().map(|(o, _)| o).eq(places.iter().map(|p| &p.object)) {
-                    return Err(self.mismatch("values of other objects".to_owned()));
-                }
-                Ok(Read::Results(objects.into_iter().map(|(_, results)| results).collect()))
-            }
-            Reply::Rejected(RejectReason::UNRECOGNIZED_SERVICE) => {
-                self.multiple = false;
-                Ok(Read::Smaller)
-            }
-            // An answer too long for the device or for the way; or, of one object that spoils it for the others.
-            reply if places.len() > 1 && (too_long(&reply) || concerns_object(&reply)) => {
-                self.points_per_read = (places.len() / 2).max(1);
-                Ok(Read::Smaller)
-            }
-            reply => Ok(Read::Refused(reply)),
-        }
-    }
-
-    /// Property by property, of a device that knows no other way.
-    async fn read_one(&mut self, place: &Place) -> Result<Read, LinkError> {
-        let mut results = Vec::new();
-        for property in reading::ASKED {
-            let result: PropertyResult = match self
-                .call(&Request::ReadProperty(place.object, property))
-                .await?
-            {
-                Reply::Data(data) => match service::decode_read_ack(&data) {
-                    Ok((object, of, value)) if (object, of) == (place.object, property) => (of, Ok(value)),
-                    _ => return Err(self.mismatch("the value of another property".to_owned())),
-                },
-                Reply::Refused(refusal) => (property, Err(refusal)),
-                reply => return Ok(Read::Refused(reply)),
-            };
-            results.push(result);
-        }
-        Ok(Read::Results(vec![results]))
-    }
-
     /// Asks the device to tell changes of all points, for `lifetime_s` seconds (0 for ever), and says how many it agrees
     /// to. [`Client::heard`] renews them when half of that is over, and nothing else does.
     pub async fn subscribe(&mut self, confirmed: bool, lifetime_s: u32) -> Result<usize, ClientError> {
@@ -433,16 +334,6 @@ impl fmt::Debug for Client {
     }
 }
 
-/// What came of reading some points.
-enum Read {
-    /// Each one's properties.
-    Results(Vec<Vec<PropertyResult>>),
-    /// Nothing; ask for fewer.
-    Smaller,
-    /// The device refuses all of them.
-    Refused(Reply),
-}
-
 /// The application-tagged values of a read; none where it was refused, or they are malformed.
 fn values(reply: &Reply) -> Vec<PropertyValue> {
     let Reply::Data(data) = reply else { return Vec::new() };
@@ -467,21 +358,6 @@ fn subscribe(place: &Place, confirmed: bool, lifetime_s: u32) -> Request {
 
 fn renewal(now: Time, lifetime_s: u32) -> Time {
     now.after(std::time::Duration::from_secs(lifetime_s.into()) / 2)
-}
-
-fn too_long(reply: &Reply) -> bool {
-    matches!(
-        reply,
-        Reply::Aborted(
-            AbortReason::SEGMENTATION_NOT_SUPPORTED
-                | AbortReason::BUFFER_OVERFLOW
-                | AbortReason::APDU_TOO_LONG
-        ) | Reply::Rejected(RejectReason::BUFFER_OVERFLOW)
-    )
-}
-
-fn concerns_object(reply: &Reply) -> bool {
-    matches!(reply, Reply::Refused(r) if r.class == ErrorClass::OBJECT || r.class == ErrorClass::PROPERTY)
 }
 
 fn refused(what: String, reply: &Reply) -> ClientError {

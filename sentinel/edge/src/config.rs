@@ -8,7 +8,9 @@ use aegis_models::spell::{line_of, with_nearest};
 use aegis_models::{Protocol, limits};
 use aegis_sentinel::{Policy, PublicKey};
 use anyhow::{Context, bail, ensure};
-pub use equipment::{BACNET_PRIORITY, Equipment, HsmsLink, Security};
+#[cfg(feature = "hsms")]
+pub use equipment::HsmsLink;
+pub use equipment::{BACNET_PRIORITY, Equipment, Security};
 use equipment::{EquipmentEntry, equipment_of, share_line};
 use serde::Deserialize;
 
@@ -128,6 +130,8 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use aegis_adapters::hsms::session::Timers;
 
     use super::*;
 
@@ -252,11 +256,13 @@ mod tests {
             Config::read(&path).map(|c| c.equipment[0].hsms).map_err(|e| format!("{e:#}"))
         };
         let usual = read("").unwrap();
-        assert_eq!((usual.t3.as_secs(), usual.t5.as_secs(), usual.passive), (45, 10, false));
+        let (t3, t5) = (usual.timers.t3.as_secs(), usual.timers.t5.as_secs());
+        assert_eq!((t3, t5, usual.passive), (45, 10, false));
         let given =
             read("hsms = { t3 = \"120s\", t5 = \"500ms\", linktest = \"0s\", passive = true }").unwrap();
         let (t3, t5) = (Duration::from_secs(120), Duration::from_millis(500));
-        assert_eq!(given, HsmsLink { t3, t5, linktest: None, passive: true, ..usual });
+        let timers = Timers { t3, t5, linktest: None, ..usual.timers };
+        assert_eq!(given, HsmsLink { timers, passive: true });
         for (wrong, what) in [
             ("hsms = { t8 = \"0s\" }", "sentinel.toml:8: t8 = 0ns: 10 ms to 240 s would be right"),
             ("hsms = { t4 = \"1s\" }", "unknown field"),

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "hsms")]
+use aegis_adapters::hsms::session::Timers;
 use aegis_models::spell::nearest;
 use aegis_models::{Profile, Protocol, Span};
 use anyhow::{Context, bail, ensure};
@@ -52,6 +54,7 @@ pub(super) struct EquipmentEntry {
 }
 
 /// What a user may write of an HSMS link; what is absent is as E37 has it.
+#[cfg_attr(not(feature = "hsms"), allow(dead_code, reason = "it is understood, and then refused"))]
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HsmsEntry {
@@ -117,6 +120,7 @@ pub struct Equipment {
     #[cfg(feature = "modbus")]
     pub line: aegis_adapters::modbus::Line,
     /// How an HSMS link is set up.
+    #[cfg(feature = "hsms")]
     pub hsms: HsmsLink,
     /// At which priority a BACnet device is written, 1 to 16.
     pub priority: u8,
@@ -131,38 +135,13 @@ pub struct Equipment {
 pub const BACNET_PRIORITY: u8 = 10;
 
 /// An HSMS link: its timers, on the wall clock but for T5, which follows the agent's, and who connects (E37).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg(feature = "hsms")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HsmsLink {
-    /// For the reply to a message.
-    pub t3: Duration,
-    /// Between two attempts to connect.
-    pub t5: Duration,
-    /// For the answer to a control message.
-    pub t6: Duration,
-    /// For the select of whoever has connected.
-    pub t7: Duration,
-    /// Between two bytes of a message.
-    pub t8: Duration,
-    /// How often the link is tested; none for never.
-    pub linktest: Option<Duration>,
+    /// How long the sentinel waits for what.
+    pub timers: Timers,
     /// The equipment connects, and the sentinel listens at the machine's address.
     pub passive: bool,
-}
-
-impl Default for HsmsLink {
-    /// E37's typical values.
-    fn default() -> HsmsLink {
-        let s = Duration::from_secs;
-        HsmsLink {
-            t3: s(45),
-            t5: s(10),
-            t6: s(5),
-            t7: s(10),
-            t8: s(5),
-            linktest: Some(s(30)),
-            passive: false,
-        }
-    }
 }
 
 pub(super) fn equipment_of(
@@ -223,6 +202,7 @@ pub(super) fn equipment_of(
         login,
         serial: e.serial.as_ref().map_or_else(|| "19200 8E1".to_owned(), |s| s.get_ref().clone()),
         timeout,
+        #[cfg(feature = "hsms")]
         hsms: hsms_of(e, at)?,
         priority: priority_of(e, at)?,
         cov: e.cov.as_ref().is_some_and(|cov| *cov.get_ref()),
@@ -301,6 +281,7 @@ fn login_of(
     }
 }
 
+#[cfg(feature = "hsms")]
 fn hsms_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<HsmsLink> {
     let usual = HsmsLink::default();
     let Some(entry) = &e.hsms else { return Ok(usual) };
@@ -313,19 +294,19 @@ fn hsms_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<H
         ensure!(valid, "{place}: {name} = {given:?}: 10 ms to 240 s would be right");
         Ok(given)
     };
-    Ok(HsmsLink {
-        t3: timer("t3", t3, usual.t3)?,
-        t5: timer("t5", t5, usual.t5)?,
-        t6: timer("t6", t6, usual.t6)?,
-        t7: timer("t7", t7, usual.t7)?,
-        t8: timer("t8", t8, usual.t8)?,
+    let timers = Timers {
+        t3: timer("t3", t3, usual.timers.t3)?,
+        t5: timer("t5", t5, usual.timers.t5)?,
+        t6: timer("t6", t6, usual.timers.t6)?,
+        t7: timer("t7", t7, usual.timers.t7)?,
+        t8: timer("t8", t8, usual.timers.t8)?,
         linktest: match linktest {
-            None => usual.linktest,
+            None => usual.timers.linktest,
             Some(never) if never.0.is_zero() => None,
             given => Some(timer("linktest", given, Duration::ZERO)?),
         },
-        passive,
-    })
+    };
+    Ok(HsmsLink { timers, passive })
 }
 
 fn priority_of(e: &EquipmentEntry, at: &dyn Fn(usize) -> String) -> anyhow::Result<u8> {
@@ -360,6 +341,7 @@ impl Equipment {
             login: None,
             serial: String::new(),
             timeout,
+            #[cfg(feature = "hsms")]
             hsms: HsmsLink::default(),
             priority: BACNET_PRIORITY,
             cov: false,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_adapters::hsms::session::{Options, Role, Timers};
+use aegis_adapters::hsms::session::{Options, Role};
 use aegis_adapters::hsms::{BadBinding, Binding, Client};
 use aegis_adapters::{ClientError, LinkError};
 use aegis_models::{PointIx, Profile, Sample, Time};
@@ -48,7 +48,7 @@ impl<W> Hsms<W> {
             Some(listener) => listener,
             none => none.insert(TcpListener::bind(&self.equipment.address).await?),
         };
-        let limit = self.equipment.hsms.t5;
+        let limit = self.equipment.hsms.timers.t5;
         let (stream, _) =
             timeout(limit, listener.accept()).await.map_err(|_| LinkError::Timeout(limit))??;
         stream.set_nodelay(true)?;
@@ -59,9 +59,8 @@ impl<W> Hsms<W> {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let HsmsLink { t3, t5, t6, t7, t8, linktest, passive } = self.equipment.hsms;
+        let HsmsLink { timers, passive } = self.equipment.hsms;
         let role = if passive { Role::Passive } else { Role::Active };
-        let timers = Timers { t3, t5, t6, t7, t8, linktest };
         // Checked with the configuration to lie in 0 to 32767.
         let device = self.equipment.unit.unwrap_or(1) as u16;
         let options = Options { role, device, timers };
@@ -93,7 +92,7 @@ impl<W: Wires> Dial for Hsms<W> {
 
     /// T5 (E37), for whoever connects.
     fn separation(&self) -> Duration {
-        if self.equipment.hsms.passive { Duration::ZERO } else { self.equipment.hsms.t5 }
+        if self.equipment.hsms.passive { Duration::ZERO } else { self.equipment.hsms.timers.t5 }
     }
 
     /// An equipment that has connected waits no longer than T6 to be selected.

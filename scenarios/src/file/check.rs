@@ -1,0 +1,180 @@
+//! Whether a scenario can be: every name in it, and every number.
+
+use aegis_models::spell::nearest;
+use aegis_models::{Protocol, Site};
+use aegis_plant::machines;
+use aegis_sim::SensorFault;
+use aegis_sim::link::LinkKind;
+use toml::Spanned;
+
+use super::{Expect, Inject, Link, Over, Problem, Scenario};
+
+impl Scenario {
+    /// Whether all that it names is there, and what it asks can be.
+    pub(super) fn check(&self, site: &Site) -> Result<(), Problem> {
+        if self.duration.0.is_zero() {
+            return Err((None, "duration must be longer than 0s".to_owned()));
+        }
+        for name in &self.machines {
+            known_machine(name, site)?;
+        }
+        let part = self.part_of(site);
+        for over in &self.overs {
+            check_over(over, &part)?;
+        }
+        for inject in &self.injects {
+            self.check_inject(inject, &part)?;
+        }
+        for link in &self.links {
+            self.check_link(link, &part)?;
+        }
+        for o in &self.operators {
+            known_machine(&o.target, &part)?;
+        }
+        for e in &self.expects {
+            self.check_expect(e, &part)?;
+        }
+        for f in &self.forbids {
+            if let Some(target) = &f.target {
+                known_machine(target, &part)?;
+            }
+            if f.incident.is_empty() && !f.any_incident && !f.write && !f.damage {
+                let at = f.target.as_ref().map(|t| t.span().start);
+                return Err((at, "a forbid needs incident, any_incident, write or damage".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_inject(&self, inject: &Inject, site: &Site) -> Result<(), Problem> {
+        let kind = known_machine(&inject.target, site)?;
+        let fault = inject.fault.get_ref();
+        let at = Some(inject.fault.span().start);
+        if inject.onset >= self.duration {
+            return Err((at, format!("onset {} lies beyond the end, {}", inject.onset, self.duration)));
+        }
+        if inject.magnitude.is_some_and(|m| !m.is_finite()) {
+            return Err((at, "magnitude must be a finite number".to_owned()));
+        }
+        if SensorFault::find(fault).is_some() {
+            let Some(point) = &inject.point else {
+                return Err((at, format!("{fault} needs a point")));
+            };
+            if matches!(fault.as_str(), "sensor_bias" | "sensor_drift") && inject.magnitude.is_none() {
+                return Err((at, format!("{fault} needs a magnitude, in the point's unit")));
+            }
+            return known_point(point, &kind);
+        }
+        if let Some(point) = &inject.point {
+            return Err((Some(point.span().start), format!("{fault} is no sensor fault: it takes no point")));
+        }
+        let faults = machines::find(&kind).map_or(&[][..], |k| k.faults);
+        if !faults.iter().any(|f| f.name == fault) {
+            let known = faults.iter().map(|f| f.name).chain(SensorFault::ALL.map(|(n, ..)| n));
+            return Err((at, format!("no fault {fault:?} of a {kind}{}", nearest(fault, known))));
+        }
+        Ok(())
+    }
+
+    fn check_link(&self, link: &Link, site: &Site) -> Result<(), Problem> {
+        let at = Some(link.target.span().start);
+        let name = link.fault.name();
+        known_machine(&link.target, site)?;
+        let machine = site.find(link.target.get_ref()).map(|m| site.machine(m));
+        let Some(endpoint) = machine.and_then(|m| m.endpoints.first()) else {
+            return Err((at, format!("{} has no endpoint, and so no link", link.target.get_ref())));
+        };
+        let holds = matches!(link.fault, LinkKind::Delay | LinkKind::Jitter);
+        let speaks = endpoint.protocol;
+        let busy =
+            matches!(speaks, Protocol::ModbusTcp | Protocol::Hsms | Protocol::Bacnet | Protocol::Mtconnect);
+        let problem = if link.onset >= self.duration {
+            format!("onset {} lies beyond the end, {}", link.onset, self.duration)
+        } else if !(link.share > 0.0 && link.share <= 1.0) {
+            format!("share = {}: above 0 and at most 1 would be right", link.share)
+        } else if holds != link.delay.is_some() {
+            if holds { format!("{name} needs a delay") } else { format!("{name} takes no delay") }
+        } else if (link.fault == LinkKind::SlowReader) != link.rate.is_some_and(|r| r > 0.0) {
+            "a slow_reader, and nothing else, needs a rate above 0 [bytes per second]".to_owned()
+        } else if link.fault == LinkKind::Busy && !busy {
+            format!("{speaks} has no word for busy")
+        } else if link.fault == LinkKind::Overrun && speaks != Protocol::Mtconnect {
+            format!("{speaks} keeps nothing that could run over: mtconnect does")
+        } else {
+            return Ok(());
+        };
+        Err((at, problem))
+    }
+
+    fn check_expect(&self, e: &Expect, site: &Site) -> Result<(), Problem> {
+        let at = Some(e.target.span().start);
+        let kind = known_machine(&e.target, site)?;
+        let fail = |problem: &str| Err((at, problem.to_owned()));
+        if let Some(point) = &e.point {
+            known_point(point, &kind)?;
+            if e.above.is_none() && e.below.is_none() {
+                return fail("a point needs above or below");
+            }
+        } else if e.above.is_some() || e.below.is_some() || e.from.is_some() {
+            return fail("above, below and from go with a point");
+        }
+        let something = e.incident.is_some()
+            || e.action.is_some()
+            || e.outcome.is_some()
+            || e.answer.is_some()
+            || e.point.is_some();
+        if !something {
+            return fail("an expect needs incident, action, outcome, answer or point");
+        }
+        if e.incident.is_none() && (e.severity.is_some() || e.resolved) {
+            return fail("severity and resolved go with an incident");
+        }
+        if let Some(of) = &e.of
+            && !self.ids().any(|id| id == of.get_ref())
+        {
+            let ids = self.ids();
+            let problem =
+                format!("no inject or link has the id {:?}{}", of.get_ref(), nearest(of.get_ref(), ids));
+            return Err((Some(of.span().start), problem));
+        }
+        if e.within.is_some() && self.onset_for(e).is_none() {
+            return fail("within counts from an inject, and there is none on this machine: say of");
+        }
+        Ok(())
+    }
+}
+
+fn check_over(over: &Over, site: &Site) -> Result<(), Problem> {
+    known_machine(&over.target, site)?;
+    let name = over.target.get_ref();
+    let served: Vec<String> = site
+        .find(name)
+        .map(|m| site.machine(m).endpoints.iter().map(|e| e.protocol.to_string()).collect())
+        .unwrap_or_default();
+    if served.contains(&over.protocol.to_string()) {
+        return Ok(());
+    }
+    let problem = format!("{name} does not speak {}: it speaks {}", over.protocol, served.join(", "));
+    Err((Some(over.target.span().start), problem))
+}
+
+fn known_machine(name: &Spanned<String>, site: &Site) -> Result<String, Problem> {
+    match site.find(name.get_ref()) {
+        Some(ix) => Ok(site.machine(ix).kind.clone()),
+        None => {
+            let names = site.machines.iter().map(|m| m.name.as_str());
+            let problem = format!("no machine {:?}{}", name.get_ref(), nearest(name.get_ref(), names));
+            Err((Some(name.span().start), problem))
+        }
+    }
+}
+
+fn known_point(point: &Spanned<String>, kind: &str) -> Result<(), Problem> {
+    let profile = aegis_models::Profile::built_in(kind).expect("the site is checked");
+    if profile.point_ix(point.get_ref()).is_some() {
+        return Ok(());
+    }
+    let names = profile.points.iter().map(|p| p.id.as_str());
+    let problem = format!("a {kind} has no point {:?}{}", point.get_ref(), nearest(point.get_ref(), names));
+    Err((Some(point.span().start), problem))
+}
