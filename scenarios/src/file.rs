@@ -296,6 +296,7 @@ impl Scenario {
         if !self.machines.is_empty() {
             part.machines.retain(|m| self.machines.iter().any(|n| n.get_ref() == &m.name));
         }
+        part.prune_couplings();
         for over in &self.overs {
             let machine = part.machines.iter_mut().find(|m| &m.name == over.target.get_ref());
             if let Some(machine) = machine {

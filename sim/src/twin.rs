@@ -7,7 +7,7 @@ use std::time::Duration;
 use aegis_models::event::{Body, Event, Source};
 use aegis_models::profile::Profile;
 use aegis_models::{Command, Frame, MachineIx, PointIx, Record, Rng, Seed, Site, Time};
-use aegis_plant::{Image, Machine, ProcessFault, Refusal, Setup, Step, Utilities, machines};
+use aegis_plant::{Given, Image, Machine, ProcessFault, Refusal, Setup, Step, Supply, machines};
 
 use crate::fault::{FaultPlan, Layer};
 use crate::instrument::Instruments;
@@ -55,7 +55,6 @@ pub struct Twin {
     faults: Vec<Scheduled>,
     truth: Vec<Event>,
     seq: u64,
-    utilities: Utilities,
 }
 
 struct Unit {
@@ -63,6 +62,8 @@ struct Unit {
     profile: Arc<Profile>,
     machine: Box<dyn Machine>,
     image: Image,
+    supply: Supply,
+    given: Given,
     rng: Rng,
     instruments: Instruments,
     /// Points by how many ticks lie between their samples.
@@ -110,6 +111,8 @@ impl Twin {
                 name: entry.name.clone(),
                 machine,
                 image: Image::new(profile.points.len()),
+                supply: Supply::default(),
+                given: Given::default(),
                 rng: stream("process"),
                 instruments: Instruments::new(&profile, stream("noise"), options.noise),
                 schedule: schedule(&profile),
@@ -121,15 +124,7 @@ impl Twin {
                 profile,
             });
         }
-        Ok(Twin {
-            now: Time::ZERO,
-            tick: 0,
-            units,
-            faults: Vec::new(),
-            truth: Vec::new(),
-            seq: 0,
-            utilities: Utilities::default(),
-        })
+        Ok(Twin { now: Time::ZERO, tick: 0, units, faults: Vec::new(), truth: Vec::new(), seq: 0 })
     }
 
     /// Plans a fault. A machine that cannot have it says which it can.
@@ -192,11 +187,13 @@ impl Twin {
         self.apply_faults();
         for i in 0..self.units.len() {
             let unit = &mut self.units[i];
+            unit.given = Given::default();
             unit.machine.step(&mut Step {
                 now: self.now,
                 dt_s: STEP.as_secs_f64(),
                 rng: &mut unit.rng,
-                utilities: &self.utilities,
+                supply: &unit.supply,
+                given: &mut unit.given,
                 image: &mut unit.image,
             });
             if let Some(frame) = unit.frame(self.now, MachineIx(i as u16), self.tick) {

@@ -1,10 +1,14 @@
 //! A site: which machines there are, where they stand and how they are reached. Data, for a real plant as for the twin.
 
+mod coupling;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use coupling::{Carrier, Coupling, Edge};
 
 use crate::profile::Profile;
 use crate::spell::nearest;
@@ -27,6 +31,9 @@ pub struct Site {
     /// In the order that numbers them.
     #[serde(rename = "machine")]
     pub machines: Vec<MachineEntry>,
+    /// What runs from one to another.
+    #[serde(rename = "coupling", default, skip_serializing_if = "Vec::is_empty")]
+    pub couplings: Vec<Coupling>,
 }
 
 /// A room that shares one air.
@@ -302,7 +309,10 @@ impl Site {
                 return bad(format!("machine {}: no bay is named {}", m.name, m.bay));
             }
         }
-        Ok(site)
+        match site.couplings.iter().find_map(|c| site.coupling_problem(c)) {
+            Some(what) => Err(BadSite::Meaning { at: 0, what }),
+            None => Ok(site),
+        }
     }
 
     /// The machine of that name.

@@ -3,6 +3,8 @@
 use aegis_models::profile::Profile;
 use aegis_models::{Command, PointIx, Record, Rng, ThreatKind, Time};
 
+use crate::supply::{Given, Supply};
+
 /// One machine's physics.
 pub trait Machine: Send {
     /// Lives through one step and leaves the true value of every point in the image.
@@ -26,27 +28,12 @@ pub struct Step<'a> {
     pub dt_s: f64,
     /// The machine's own stream, for what varies from part to part and bond to bond.
     pub rng: &'a mut Rng,
-    /// What the building supplies.
-    pub utilities: &'a Utilities,
+    /// What it gets.
+    pub supply: &'a Supply,
+    /// What it gives; cleared before the step.
+    pub given: &'a mut Given,
     /// Where the true values go.
     pub image: &'a mut Image,
-}
-
-/// What the building supplies to a machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Utilities {
-    /// Air temperature in the bay [degC].
-    pub air_c: f64,
-    /// Temperature of the process water that cools coolant circuits [degC].
-    pub process_water_c: f64,
-    /// Particles >= 0.5 um in the air that enters a filter [1/m3].
-    pub make_up_particles_per_m3: f64,
-}
-
-impl Default for Utilities {
-    fn default() -> Utilities {
-        Utilities { air_c: 21.0, process_water_c: 18.0, make_up_particles_per_m3: 3.0e6 }
-    }
 }
 
 /// The true values of a machine's points, and what has just happened.

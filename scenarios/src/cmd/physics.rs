@@ -19,9 +19,9 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let text = if args.json {
-        format!("{}\n", serde_json::to_string_pretty(&SHEETS.iter().map(value).collect::<Vec<_>>())?)
+        format!("{}\n", serde_json::to_string_pretty(&SHEETS.iter().copied().map(value).collect::<Vec<_>>())?)
     } else {
-        SHEETS.iter().map(words).collect::<Vec<_>>().join("\n")
+        SHEETS.iter().copied().map(words).collect::<Vec<_>>().join("\n")
     };
     print(&text)?;
     Ok(ExitCode::from(MET))

@@ -1,5 +1,7 @@
 //! Where a rolling bearing's defects sound (Harris and Kotzalas, *Rolling Bearing Analysis*, 5th ed., ch. 25).
 
+use super::published::{Check, Sheet};
+
 /// A rolling bearing's geometry.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bearing {
@@ -42,6 +44,48 @@ impl Bearing {
         }
     }
 }
+
+/// What it is held against.
+pub(super) const SHEET: Sheet = Sheet {
+    law: "bearing",
+    equation: "BPFO = n/2 (1 - g), BPFI = n/2 (1 + g), BSF = D/2d (1 - g^2), FTF = (1 - g)/2, g = d/D cos a",
+    valid: "rolling without slip, outer race at rest",
+    source: "Harris and Kotzalas, Rolling Bearing Analysis, 5th ed., ch. 25",
+    checks: &[
+        Check {
+            what: "outer race of a 6205",
+            unit: "1/turn",
+            from: "Case Western Reserve University, bearing data centre",
+            published: 3.5848,
+            ours: || SKF_6205.lines().bpfo,
+            within: 1e-4,
+        },
+        Check {
+            what: "inner race of a 6205",
+            unit: "1/turn",
+            from: "Case Western Reserve University, bearing data centre",
+            published: 5.4152,
+            ours: || SKF_6205.lines().bpfi,
+            within: 1e-4,
+        },
+        Check {
+            what: "ball of a 6205, twice a turn",
+            unit: "1/turn",
+            from: "Case Western Reserve University, bearing data centre",
+            published: 4.7135,
+            ours: || 2.0 * SKF_6205.lines().bsf,
+            within: 1e-4,
+        },
+        Check {
+            what: "cage of a 6205",
+            unit: "1/turn",
+            from: "Case Western Reserve University, bearing data centre",
+            published: 0.398_28,
+            ours: || SKF_6205.lines().ftf,
+            within: 1e-4,
+        },
+    ],
+};
 
 #[cfg(test)]
 mod tests {

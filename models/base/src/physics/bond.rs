@@ -1,5 +1,8 @@
 //! Thermosonic wire bonding: the transducer at resonance, what a bond holds, and what it must.
 
+use super::published::{Check, Sheet};
+use super::residual::Law;
+
 /// Least pull strength of a gold wire, before and after stress screening is the same here [gf] (MIL-STD-883, method
 /// 2011, table I, post seal off for 25, 32 and 38 um).
 pub fn least_pull_gf(wire_um: f64) -> Option<f64> {
@@ -52,6 +55,63 @@ impl Transducer {
         1.0 / (g * g + b * b).sqrt()
     }
 }
+
+/// What the sentinel makes of it.
+pub(super) const LAWS: &[Law] = &[
+    // Shear strength over what power and planned capillary wear account for [-].
+    Law {
+        name: "bond_strength",
+        inputs: &["shear_gf", "power_mw", "bonds"],
+        params: &["best_gf", "best_mw", "width_mw", "wear_per_bond"],
+        eval: |q, p| {
+            let expected = p[0] * strength_share(q[1], p[1], p[2]) * (1.0 - p[3] * q[2]);
+            (expected > 0.1 * p[0]).then(|| q[0] / expected)
+        },
+    },
+    // Measured impedance less P / I^2 [ohm]: at resonance the transducer is its motional resistance.
+    Law {
+        name: "motional_resistance",
+        inputs: &["impedance_ohm", "power_mw", "current_ma"],
+        params: &[],
+        eval: |q, _| (q[2] > 1.0).then(|| q[0] - 1_000.0 * q[1] / (q[2] * q[2])),
+    },
+];
+
+const TRANSDUCER: Transducer = Transducer { r_ohm: 20.0, l_h: 58.7e-3, c_f: 30.0e-12, c0_f: 1.0e-9 };
+
+/// What it is held against.
+pub(super) const SHEET: Sheet = Sheet {
+    law: "bond",
+    equation: "f = 1 / (2 pi sqrt(L C)), Z(f) = R at resonance (C0 beside); shear = 2.5 d^2 gf, d in mil",
+    valid: "near series resonance; gold balls that bond well",
+    source: "Butterworth and Van Dyke's circuit; MIL-STD-883, method 2011",
+    checks: &[
+        Check {
+            what: "resonance of 58.7 mH and 30 pF",
+            unit: "Hz",
+            from: "by hand",
+            published: 119_933.0,
+            ours: || TRANSDUCER.resonance_hz(),
+            within: 2e-4,
+        },
+        Check {
+            what: "shear strength of a ball of 60 um",
+            unit: "gf",
+            from: "by hand",
+            published: 13.95,
+            ours: || ball_shear_gf(60.0),
+            within: 1e-3,
+        },
+        Check {
+            what: "least pull of a gold wire of 25 um",
+            unit: "gf",
+            from: "MIL-STD-883, method 2011, table I",
+            published: 3.0,
+            ours: || least_pull_gf(25.0).unwrap_or(f64::NAN),
+            within: 0.0,
+        },
+    ],
+};
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,8 @@
 //! One mode of vibration, orthogonal cutting (Tobias and Fishwick 1958; Altintas, *Manufacturing Automation*, 2nd ed.,
 //! ch. 4): `m x'' + c x' + k x = -Kf b (x(t) - x(t - T))`.
 
+use super::published::{Check, Sheet};
+
 /// A mode of the spindle and tool.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mode {
@@ -60,6 +62,25 @@ impl Mode {
         lowest
     }
 }
+
+const LATHE_MODE: Mode =
+    Mode { stiffness_n_per_m: 2.0e7, damping: 0.03, frequency_hz: 600.0, kf_n_per_m2: 2.0e9 };
+
+/// What it is held against.
+pub(super) const SHEET: Sheet = Sheet {
+    law: "chatter",
+    equation: "b_lim = -1 / (2 Kf Re G), lowest 2 k z (1 + z) / Kf",
+    valid: "one mode, orthogonal cutting, full engagement",
+    source: "Tobias and Fishwick 1958; Altintas, Manufacturing Automation, 2nd ed., ch. 4",
+    checks: &[Check {
+        what: "lowest limit at k 2e7 N/m, z 0.03, Kf 2,000 MPa",
+        unit: "mm",
+        from: "by hand",
+        published: 0.618,
+        ours: || 1e3 * LATHE_MODE.lowest_limit_m(),
+        within: 1e-3,
+    }],
+};
 
 #[cfg(test)]
 mod tests {

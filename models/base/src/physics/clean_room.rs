@@ -1,5 +1,7 @@
 //! Airborne particles: the ISO 14644-1 classes and the mass balance of a room.
 
+use super::published::{Check, Sheet};
+
 /// Highest concentration of particles of at least `size_um` in a class [1/m3] (ISO 14644-1:1999, 3.2, equation 1):
 /// `C = 10^N (0.1 / D)^2.08`, for 0.1 to 5 um. Within 0.24 % of the table's rounded values at 0.5 um.
 pub fn class_limit_per_m3(iso_class: f64, size_um: f64) -> f64 {
@@ -28,6 +30,32 @@ impl Room {
         supply_per_m3 + self.source_per_s / flow_m3_per_s
     }
 }
+
+/// What it is held against.
+pub(super) const SHEET: Sheet = Sheet {
+    law: "clean_room",
+    equation: "C = 10^N (0.1 / D)^2.08; dC/dt = G/V - n (C - C_supply)",
+    valid: "0.1 to 5 um; a well-mixed room",
+    source: "ISO 14644-1:1999, 3.2, equation 1",
+    checks: &[
+        Check {
+            what: "ISO 5 at 0.5 um",
+            unit: "1/m3",
+            from: "ISO 14644-1, table 1",
+            published: 3_520.0,
+            ours: || class_limit_per_m3(5.0, 0.5),
+            within: 0.002_4,
+        },
+        Check {
+            what: "ISO 7 at 0.5 um",
+            unit: "1/m3",
+            from: "ISO 14644-1, table 1",
+            published: 352_000.0,
+            ours: || class_limit_per_m3(7.0, 0.5),
+            within: 0.002_4,
+        },
+    ],
+};
 
 #[cfg(test)]
 mod tests {

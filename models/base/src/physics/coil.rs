@@ -4,6 +4,10 @@
 //! Transfer*, 6th edition, table 11.3 (equation 11.29a) and table 11.4 (11.29b); Kays and London, *Compact Heat
 //! Exchangers*.
 
+use super::moist_air;
+use super::published::{Check, Sheet};
+use super::residual::Law;
+
 /// Beyond this the transfer units can no longer be told from the effectiveness [-].
 const HIGHEST_TOLD: f64 = 0.97;
 /// How the conductance of a finned coil follows the air's flow [-]: between 0.5 and 0.7 for finned tubes (Kays and
@@ -37,6 +41,54 @@ pub fn transfer_units(effectiveness: f64, ratio: f64) -> Option<f64> {
 pub fn flow_factor(flow: f64, nominal: f64) -> f64 {
     libm::pow((flow / nominal).max(0.0), AIR_EXPONENT)
 }
+
+/// What the sentinel makes of it.
+pub(super) const LAWS: &[Law] = &[
+    // Conductance of a cooling coil at nominal airflow [kW/K]: falls as it fouls, whatever load, valve and fan do.
+    Law {
+        name: "coil_conductance",
+        inputs: &["entering_c", "leaving_c", "water_c", "water_l_per_min", "flow_m3_per_h"],
+        params: &["nominal_m3_per_h"],
+        eval: |q, p| {
+            let air = moist_air::DENSITY_KG_PER_M3 * moist_air::HEAT_J_PER_KG_K * q[4] / 3_600.0;
+            // A litre of water is a kilogram.
+            let water = WATER_J_PER_KG_K * q[3] / 60.0;
+            let (least, most) = (air.min(water), air.max(water));
+            if least < 50.0 || q[0] - q[2] < 2.0 {
+                return None;
+            }
+            let passed = air * (q[0] - q[1]) / (least * (q[0] - q[2]));
+            let ntu = transfer_units(passed, least / most)?;
+            Some(ntu * least / 1_000.0 / flow_factor(q[4], p[0]))
+        },
+    },
+];
+
+/// What it is held against.
+pub(super) const SHEET: Sheet = Sheet {
+    law: "coil",
+    equation: "e = (1 - exp(-N (1 - c))) / (1 - c exp(-N (1 - c))), N = UA / Cmin, c = Cmin / Cmax",
+    valid: "counterflow, four rows and more; N >= 0, 0 <= c <= 1",
+    source: "Incropera and DeWitt, Fundamentals of Heat and Mass Transfer, 6th ed., 11.29a",
+    checks: &[
+        Check {
+            what: "effectiveness at 3 transfer units, ratio 0.5",
+            unit: "-",
+            from: "Incropera, figure 11.11",
+            published: 0.874,
+            ours: || effectiveness(3.0, 0.5),
+            within: 0.002,
+        },
+        Check {
+            what: "effectiveness at 3 transfer units, ratio 1",
+            unit: "-",
+            from: "Incropera, table 11.3",
+            published: 0.75,
+            ours: || effectiveness(3.0, 1.0),
+            within: 1e-9,
+        },
+    ],
+};
 
 #[cfg(test)]
 mod tests {

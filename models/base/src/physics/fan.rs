@@ -3,6 +3,9 @@
 //! Affinity laws (ASHRAE Handbook, HVAC Systems and Equipment, Fans): at one point of the curve `Q ~ n`, `dP ~ n^2`,
 //! `P ~ n^3`. With the curve `dP = p0 r^2 - a Q^2`, `r = n / n0`, they hold exactly.
 
+use super::published::{Check, Sheet};
+use super::residual::Law;
+
 /// A fan with its housing, before a medium of laminar resistance.
 ///
 /// ```text
@@ -41,6 +44,67 @@ impl Fan {
 pub fn electrical_power_w(pressure_pa: f64, flow_m3_per_s: f64, efficiency: f64) -> f64 {
     pressure_pa * flow_m3_per_s / efficiency
 }
+
+/// What the sentinel makes of it.
+pub(super) const LAWS: &[Law] = &[
+    // What the filter takes, less what the fan's curve leaves at that speed and flow [Pa]: nought as long as gauge, flow
+    // meter and tachometer all tell the truth, however loaded the filter is.
+    Law {
+        name: "fan_curve",
+        inputs: &["drop_pa", "flow_m3_per_h", "speed_rpm"],
+        params: &["p0_pa", "a_pa_s2_per_m6", "n0_rpm"],
+        eval: |q, p| {
+            let fan = Fan { p0_pa: p[0], a_pa_s2_per_m6: p[1], n0_rpm: p[2] };
+            (q[2] > 0.1 * p[2]).then(|| q[0] - fan.pressure_pa(q[2], q[1] / 3_600.0))
+        },
+    },
+    // Flow at nominal speed [the flow's unit]: by affinity it does not change with speed.
+    Law {
+        name: "affinity_flow",
+        inputs: &["flow", "speed_rpm"],
+        params: &["n0_rpm"],
+        eval: |q, p| (q[1] > 0.1 * p[0]).then(|| q[0] * p[0] / q[1]),
+    },
+    // Motor current beyond what the moved air takes [A].
+    Law {
+        name: "fan_current",
+        inputs: &["current_a", "drop_pa", "flow_m3_per_h"],
+        params: &["housing_pa_s2_per_m6", "efficiency", "volts"],
+        eval: |q, p| {
+            let flow = q[2] / 3_600.0;
+            let power = electrical_power_w(q[1] + p[0] * flow * flow, flow, p[1]);
+            Some(q[0] - power / p[2])
+        },
+    },
+];
+
+const UNIT_FAN: Fan = Fan { p0_pa: 300.0, a_pa_s2_per_m6: 1_716.0, n0_rpm: 1_400.0 };
+
+/// What it is held against.
+pub(super) const SHEET: Sheet = Sheet {
+    law: "fan",
+    equation: "dP = p0 (n/n0)^2 - a Q^2; Q ~ n, dP ~ n^2, P ~ n^3",
+    valid: "one housing, one density",
+    source: "ASHRAE Handbook, HVAC Systems and Equipment, Fans",
+    checks: &[
+        Check {
+            what: "flow of a unit of 1.2 x 0.6 m at 0.45 m/s",
+            unit: "m3/h",
+            from: "makers' data sheets of fan filter units",
+            published: 1_166.0,
+            ours: || 3_600.0 * UNIT_FAN.flow_m3_per_s(1_400.0, 370.0),
+            within: 2e-3,
+        },
+        Check {
+            what: "pressure at a tenth more speed, over that before",
+            unit: "-",
+            from: "affinity law",
+            published: 1.21,
+            ours: || UNIT_FAN.pressure_pa(1_540.0, 0.33) / UNIT_FAN.pressure_pa(1_400.0, 0.3),
+            within: 1e-9,
+        },
+    ],
+};
 
 #[cfg(test)]
 mod tests {

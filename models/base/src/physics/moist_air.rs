@@ -4,6 +4,8 @@
 //! equation 21): within 0.4 % from -40 to 50 degC. Humidity ratio as ASHRAE Handbook, Fundamentals (2017), chapter 1,
 //! equation 20.
 
+use super::published::{Check, Sheet};
+
 /// Standard atmosphere [Pa].
 pub const ATMOSPHERE_PA: f64 = 101_325.0;
 /// Density of air at 20 degC [kg/m3].
@@ -29,6 +31,33 @@ pub fn relative_pct(kg_per_kg: f64, t_c: f64) -> f64 {
     let vapour = ATMOSPHERE_PA * kg_per_kg / (MASS_RATIO + kg_per_kg);
     (100.0 * vapour / saturation_pa(t_c)).min(100.0)
 }
+
+/// What it is held against.
+pub(super) const SHEET: Sheet = Sheet {
+    law: "moist_air",
+    equation: "es = 610.94 exp(17.625 t / (t + 243.04)); w = 0.621945 e / (p - e)",
+    valid: "-40 to 50 degC over water, within 0.4 %",
+    source: "Alduchov and Eskridge, J. Appl. Meteorology 35, 1996; ASHRAE Fundamentals 2017, ch. 1",
+    checks: &[
+        Check {
+            what: "saturation at 20 degC",
+            unit: "Pa",
+            from: "ASHRAE Fundamentals, ch. 1, table 3",
+            published: 2_338.8,
+            ours: || saturation_pa(20.0),
+            within: 0.004,
+        },
+        Check {
+            what: "water in saturated air at 20 degC",
+            unit: "g/kg",
+            from: "ASHRAE Fundamentals, ch. 1, table 2",
+            published: 14.76,
+            ours: || 1e3 * saturated_kg_per_kg(20.0),
+            // The table's air is real: its enhancement factor of 1.004 is left out here.
+            within: 0.007,
+        },
+    ],
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,5 @@
 //! Laws as the sentinel uses them: quantities in, one number out that stands still while the law holds.
 
-use super::{bond, coil, cutting, fan, filter, moist_air, thermal, tool_life, vibration};
-
 /// A law over named quantities.
 pub struct Law {
     /// Its name in profiles.
@@ -14,33 +12,20 @@ pub struct Law {
     pub eval: fn(&[f64], &[f64]) -> Option<f64>,
 }
 
-/// Every law a profile may name.
-pub const LAWS: &[Law] = &[
-    // dP / Q [Pa s/m3]: constant for a medium, grows as it loads.
-    Law {
-        name: "filter_impedance",
-        inputs: &["drop_pa", "flow_m3_per_h"],
-        params: &[],
-        eval: |q, _| filter::impedance_pa_s_per_m3(q[0], q[1]),
-    },
-    // What the filter takes, less what the fan's curve leaves at that speed and flow [Pa]: nought as long as gauge, flow
-    // meter and tachometer all tell the truth, however loaded the filter is.
-    Law {
-        name: "fan_curve",
-        inputs: &["drop_pa", "flow_m3_per_h", "speed_rpm"],
-        params: &["p0_pa", "a_pa_s2_per_m6", "n0_rpm"],
-        eval: |q, p| {
-            let fan = fan::Fan { p0_pa: p[0], a_pa_s2_per_m6: p[1], n0_rpm: p[2] };
-            (q[2] > 0.1 * p[2]).then(|| q[0] - fan.pressure_pa(q[2], q[1] / 3_600.0))
-        },
-    },
-    // Flow at nominal speed [the flow's unit]: by affinity it does not change with speed.
-    Law {
-        name: "affinity_flow",
-        inputs: &["flow", "speed_rpm"],
-        params: &["n0_rpm"],
-        eval: |q, p| (q[1] > 0.1 * p[0]).then(|| q[0] * p[0] / q[1]),
-    },
+/// Every law a profile may name. Each stands with its physics.
+pub const LAWS: &[&[Law]] = &[
+    GENERAL,
+    super::bond::LAWS,
+    super::coil::LAWS,
+    super::cutting::LAWS,
+    super::fan::LAWS,
+    super::filter::LAWS,
+    super::thermal::LAWS,
+    super::vibration::LAWS,
+];
+
+/// Laws that hold of anything.
+const GENERAL: &[Law] = &[
     // How far something stays behind what it was told [%].
     Law {
         name: "shortfall_pct",
@@ -48,93 +33,17 @@ pub const LAWS: &[Law] = &[
         params: &[],
         eval: |q, _| (q[0].abs() > 1e-9).then(|| 100.0 * (q[0] - q[1]) / q[0]),
     },
-    // Motor current beyond what the moved air takes [A].
-    Law {
-        name: "fan_current",
-        inputs: &["current_a", "drop_pa", "flow_m3_per_h"],
-        params: &["housing_pa_s2_per_m6", "efficiency", "volts"],
-        eval: |q, p| {
-            let flow = q[2] / 3_600.0;
-            let power = fan::electrical_power_w(q[1] + p[0] * flow * flow, flow, p[1]);
-            Some(q[0] - power / p[2])
-        },
-    },
-    // Conductance of a cooling coil at nominal airflow [kW/K]: falls as it fouls, whatever load, valve and fan do.
-    Law {
-        name: "coil_conductance",
-        inputs: &["entering_c", "leaving_c", "water_c", "water_l_per_min", "flow_m3_per_h"],
-        params: &["nominal_m3_per_h"],
-        eval: |q, p| {
-            let air = moist_air::DENSITY_KG_PER_M3 * moist_air::HEAT_J_PER_KG_K * q[4] / 3_600.0;
-            // A litre of water is a kilogram.
-            let water = coil::WATER_J_PER_KG_K * q[3] / 60.0;
-            let (least, most) = (air.min(water), air.max(water));
-            if least < 50.0 || q[0] - q[2] < 2.0 {
-                return None;
-            }
-            let passed = air * (q[0] - q[1]) / (least * (q[0] - q[2]));
-            let ntu = coil::transfer_units(passed, least / most)?;
-            Some(ntu * least / 1_000.0 / coil::flow_factor(q[4], p[0]))
-        },
-    },
-    // Velocity at nominal speed [mm/s]: unbalance grows with the square of the speed.
-    Law {
-        name: "unbalance",
-        inputs: &["velocity_mm_s", "speed_rpm"],
-        params: &["n0_rpm"],
-        eval: |q, p| (q[1] > 0.1 * p[0]).then(|| q[0] / vibration::unbalance_factor(q[1], p[0])),
-    },
-    // Power of a cut over what depth, feed, speed and planned wear account for [-].
-    Law {
-        name: "cutting_power",
-        inputs: &["power_kw", "depth_mm", "feed_mm_per_rev", "speed_rpm", "tool_age_min"],
-        params: &["idle_kw", "diameter_mm", "kc11_n_per_mm2", "m", "efficiency", "life_min", "wear_gain"],
-        eval: |q, p| {
-            if q[1] < 0.05 || q[2] < 0.01 || q[3] < 100.0 {
-                return None;
-            }
-            let kc = cutting::Material { kc11_n_per_mm2: p[2], m: p[3] }.kc_n_per_mm2(q[2]);
-            let v_m_per_min = std::f64::consts::PI * p[1] * q[3] / 1_000.0;
-            let vb = tool_life::END_OF_LIFE_VB_MM * q[4] / p[5];
-            let expected =
-                cutting::power_kw(q[1], q[2], v_m_per_min, kc, p[4]) * tool_life::wear_force_factor(vb, p[6]);
-            Some((q[0] - p[0]) / expected)
-        },
-    },
-    // Measured growth less that of the measured temperature [um].
-    Law {
-        name: "thermal_growth",
-        inputs: &["growth_um", "temperature_c"],
-        params: &["length_m", "reference_c"],
-        eval: |q, p| Some(q[0] - thermal::growth_um(p[0], q[1] - p[1])),
-    },
-    // Shear strength over what power and planned capillary wear account for [-].
-    Law {
-        name: "bond_strength",
-        inputs: &["shear_gf", "power_mw", "bonds"],
-        params: &["best_gf", "best_mw", "width_mw", "wear_per_bond"],
-        eval: |q, p| {
-            let expected = p[0] * bond::strength_share(q[1], p[1], p[2]) * (1.0 - p[3] * q[2]);
-            (expected > 0.1 * p[0]).then(|| q[0] / expected)
-        },
-    },
-    // Measured impedance less P / I^2 [ohm]: at resonance the transducer is its motional resistance.
-    Law {
-        name: "motional_resistance",
-        inputs: &["impedance_ohm", "power_mw", "current_ma"],
-        params: &[],
-        eval: |q, _| (q[2] > 1.0).then(|| q[0] - 1_000.0 * q[1] / (q[2] * q[2])),
-    },
 ];
 
 /// The law of that name.
 pub fn find(name: &str) -> Option<&'static Law> {
-    LAWS.iter().find(|l| l.name == name)
+    LAWS.iter().copied().flatten().find(|l| l.name == name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::physics::{coil, fan};
 
     fn value(law: &str, inputs: &[f64], params: &[f64]) -> Option<f64> {
         let law = find(law).unwrap();

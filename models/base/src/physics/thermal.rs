@@ -1,5 +1,8 @@
 //! Heat in machines: a lumped mass, forced convection, and growth.
 
+use super::published::{Check, Sheet};
+use super::residual::Law;
+
 /// Coefficient of linear expansion of a steel spindle [1/K] (12 um/(m K)).
 pub const STEEL_EXPANSION_PER_K: f64 = 12.0e-6;
 
@@ -25,6 +28,43 @@ pub fn lumped_after(
 pub fn convection_factor(flow_ratio: f64) -> f64 {
     libm::pow(flow_ratio.max(0.0), 0.8)
 }
+
+/// What the sentinel makes of it.
+pub(super) const LAWS: &[Law] = &[
+    // Measured growth less that of the measured temperature [um].
+    Law {
+        name: "thermal_growth",
+        inputs: &["growth_um", "temperature_c"],
+        params: &["length_m", "reference_c"],
+        eval: |q, p| Some(q[0] - growth_um(p[0], q[1] - p[1])),
+    },
+];
+
+/// What it is held against.
+pub(super) const SHEET: Sheet = Sheet {
+    law: "thermal",
+    equation: "C dT/dt = Q - hA (T - Tf); dL = alpha L dT; h ~ V^0.8",
+    valid: "one lumped mass; turbulent flow",
+    source: "Incropera and DeWitt; Dittus and Boelter 1930",
+    checks: &[
+        Check {
+            what: "growth of 0.3 m of steel by 20 K",
+            unit: "um",
+            from: "by hand",
+            published: 72.0,
+            ours: || growth_um(0.3, 20.0),
+            within: 1e-9,
+        },
+        Check {
+            what: "conductance at half the flow",
+            unit: "-",
+            from: "by hand",
+            published: 0.574,
+            ours: || convection_factor(0.5),
+            within: 1e-3,
+        },
+    ],
+};
 
 #[cfg(test)]
 mod tests {

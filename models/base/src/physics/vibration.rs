@@ -1,5 +1,8 @@
 //! Vibration severity, and what motion makes of displacement.
 
+use super::published::{Check, Sheet};
+use super::residual::Law;
+
 /// Velocity of a harmonic motion [mm/s RMS]: `pi f d_pp / sqrt 2`, with the peak-to-peak displacement in mm.
 pub fn velocity_rms_mm_s(peak_to_peak_mm: f64, frequency_hz: f64) -> f64 {
     std::f64::consts::PI * frequency_hz * peak_to_peak_mm / std::f64::consts::SQRT_2
@@ -34,6 +37,33 @@ pub fn unbalance_factor(n_rpm: f64, n0_rpm: f64) -> f64 {
     let r = n_rpm / n0_rpm;
     r * r
 }
+
+/// What the sentinel makes of it.
+pub(super) const LAWS: &[Law] = &[
+    // Velocity at nominal speed [mm/s]: unbalance grows with the square of the speed.
+    Law {
+        name: "unbalance",
+        inputs: &["velocity_mm_s", "speed_rpm"],
+        params: &["n0_rpm"],
+        eval: |q, p| (q[1] > 0.1 * p[0]).then(|| q[0] / unbalance_factor(q[1], p[0])),
+    },
+];
+
+/// What it is held against.
+pub(super) const SHEET: Sheet = Sheet {
+    law: "vibration",
+    equation: "v = pi f d / sqrt 2; zones A to D",
+    valid: "harmonic motion; machines of 15 to 300 kW",
+    source: "ISO 20816-3:2022, annex A",
+    checks: &[Check {
+        what: "0.1 mm from peak to peak at 25 Hz",
+        unit: "mm/s",
+        from: "by hand",
+        published: 5.554,
+        ours: || velocity_rms_mm_s(0.1, 25.0),
+        within: 1e-4,
+    }],
+};
 
 #[cfg(test)]
 mod tests {

@@ -219,7 +219,7 @@ impl Profile {
         for r in &self.residuals {
             let place = || format!("residual {}", r.id);
             let Some(law) = residual::find(&r.law) else {
-                let known: Vec<_> = residual::LAWS.iter().map(|l| l.name).collect();
+                let known: Vec<_> = residual::LAWS.iter().copied().flatten().map(|l| l.name).collect();
                 return refuse(
                     place(),
                     format!("no law is named {:?}; there are {}", r.law, known.join(", ")),

@@ -19,6 +19,9 @@ use aegis_models::{Command, PointIx, Profile, ThreatKind, Time};
 
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
+#[cfg(test)]
+mod tests;
+
 /// The kind, for the registry.
 pub(super) const KIND: Kind = Kind { name: "ahu", faults: FAULTS, build: |s| Box::new(Ahu::new(s)) };
 

@@ -16,7 +16,10 @@ use aegis_models::physics::thermal::{convection_factor, growth_um, lumped_after}
 use aegis_models::physics::tool_life::{END_OF_LIFE_VB_MM, life_at_speed, wear_force_factor};
 use aegis_models::{Command, PointIx, Profile, Rng, ThreatKind, Time};
 
-use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault, Utilities};
+use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, UnknownFault};
+
+#[cfg(test)]
+mod tests;
 
 /// The kind, for the registry.
 pub(super) const KIND: Kind = Kind { name: "cnc", faults: FAULTS, build: |s| Box::new(Cnc::new(s)) };
@@ -247,7 +250,7 @@ impl Cnc {
 
     /// Two hours of parts, so that a run begins with a warm spindle.
     fn warm_up(&mut self, rng: &mut Rng) {
-        let (air, water) = (Utilities::default().air_c, Utilities::default().process_water_c);
+        let (air, water) = (Supply::default().air.temp_c, Supply::default().process_water.temp_c);
         let mut mean = 0.0;
         for n in 0..7_200 {
             self.advance(1.0, rng);
@@ -395,13 +398,13 @@ impl Machine for Cnc {
     fn step(&mut self, cx: &mut Step<'_>) {
         self.advance(cx.dt_s, cx.rng);
         let cut_kw = self.cutting_kw();
-        self.heat(cx.dt_s, cut_kw, cx.utilities.air_c, cx.utilities.process_water_c);
+        self.heat(cx.dt_s, cut_kw, cx.supply.air.temp_c, cx.supply.process_water.temp_c);
         let vibration = self.vibrate(cx.dt_s);
         let growth = growth_um(LENGTH_M, self.temp - REFERENCE_C);
         self.harm(growth, cx);
         let turns = self.speed / SPEED_RPM;
         let power = DRIVE_KW * turns + self.friction_w() / 1_000.0 + cut_kw;
-        let to_coolant = COOLANT_W_PER_K * self.convection.1 * (self.temp - cx.utilities.process_water_c);
+        let to_coolant = COOLANT_W_PER_K * self.convection.1 * (self.temp - cx.supply.process_water.temp_c);
         let envelope = (BASE_ENVELOPE + self.bearing) * turns;
         let cutting = cut_kw > 0.0;
         let p = &self.points;
@@ -417,8 +420,10 @@ impl Machine for Cnc {
         cx.image.set(p.temp, self.temp);
         cx.image.set(p.growth, growth);
         // A litre a minute of water carries 69.7 W for each kelvin.
-        cx.image
-            .set(p.coolant_temp, cx.utilities.process_water_c + to_coolant / (69.7 * self.coolant.max(0.2)));
+        cx.image.set(
+            p.coolant_temp,
+            cx.supply.process_water.temp_c + to_coolant / (69.7 * self.coolant.max(0.2)),
+        );
         cx.image.set(p.coolant_flow, self.coolant);
         cx.image.set(p.coolant_flow_sp, self.coolant_sp);
         cx.image.set(p.tool_age, self.tool_age);

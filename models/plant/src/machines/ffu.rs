@@ -18,6 +18,9 @@ use aegis_models::{Command, PointIx, Profile, ThreatKind, Time};
 
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
+#[cfg(test)]
+mod tests;
+
 /// The kind, for the registry.
 pub(super) const KIND: Kind = Kind { name: "ffu", faults: FAULTS, build: |s| Box::new(Ffu::new(s)) };
 
@@ -130,7 +133,7 @@ impl Ffu {
         // People and tools below give off what a nominal unit dilutes to about 400 /m3 above its supply.
         let room = Room { volume_m3: setup.volume_m3_per_ffu, source_per_s: 400.0 * 1_166.0 / 3_600.0 };
         let flow = fan.flow_m3_per_s(FAN.n0_rpm, clean_z);
-        let supply = crate::Utilities::default().make_up_particles_per_m3 * PENETRATION;
+        let supply = crate::Supply::default().air.make_up_particles_per_m3 * PENETRATION;
         Ffu {
             points: Points::of(setup.profile),
             particles: room.steady_per_m3(supply, flow),
@@ -185,12 +188,13 @@ impl Machine for Ffu {
         let turns = self.speed / FAN.n0_rpm;
         let friction = FRICTION_A_PER_MM_S * self.bearing * turns;
         let current = air_w / VOLTS + if self.speed > 0.0 { BASE_CURRENT_A + friction } else { 0.0 };
-        let incoming = cx.utilities.make_up_particles_per_m3;
+        let incoming = cx.supply.air.make_up_particles_per_m3;
         let supply = incoming * (PENETRATION + self.tear);
         self.particles = self.room.after(self.particles, supply, flow, cx.dt_s);
         if self.speed > 0.0 {
             self.run_s += cx.dt_s;
         }
+        cx.given.air.particles_per_m3 = Some(self.particles);
         // A lot that stands in dirty air for ten minutes is scrap.
         self.dirty_s = if self.particles > self.class_limit { self.dirty_s + cx.dt_s } else { 0.0 };
         if self.dirty_s >= 600.0 && self.dirty_s - cx.dt_s < 600.0 {
@@ -205,7 +209,7 @@ impl Machine for Ffu {
         cx.image.set(p.vibration, vibration);
         cx.image.set(p.particles, self.particles);
         // 1,166 m3/h of air take 1 K for each 390 W.
-        cx.image.set(p.supply_temp, cx.utilities.air_c + air_w / (1_206.0 * flow.max(0.01)));
+        cx.image.set(p.supply_temp, cx.supply.air.temp_c + air_w / (1_206.0 * flow.max(0.01)));
         cx.image.set(p.run_hours, self.run_s / 3_600.0);
         cx.image.set(p.fan_speed_sp, self.speed_sp);
         cx.image.set(p.run_enable, f64::from(self.enabled));

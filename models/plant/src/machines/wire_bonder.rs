@@ -13,6 +13,9 @@ use aegis_models::{Command, PointIx, Profile, Record, ThreatKind, Time};
 
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
+#[cfg(test)]
+mod tests;
+
 /// The kind, for the registry.
 pub(super) const KIND: Kind =
     Kind { name: "wire_bonder", faults: FAULTS, build: |s| Box::new(WireBonder::new(s)) };
