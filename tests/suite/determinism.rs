@@ -8,7 +8,7 @@ use aegis_scenarios::run::run;
 
 use crate::support::{aegis, root, stdout_of};
 
-const SCENARIO: &str = "scenarios/library/ffu/filter-clog.toml";
+const SCENARIO: &str = "scenarios/library/facility/ffu-filter-clog.toml";
 
 fn timeline(seed: Option<u64>, site: &Site) -> String {
     let path = root().join(SCENARIO);
@@ -72,6 +72,6 @@ fn a_replay_makes_the_recorded_events_again() {
 
 #[test]
 fn json_output_is_the_same_twice() {
-    let once = || stdout_of(&aegis(&["run", "scenarios/library/ffu", "--json"]));
+    let once = || stdout_of(&aegis(&["run", "scenarios/library/facility", "--json"]));
     assert_eq!(once(), once());
 }

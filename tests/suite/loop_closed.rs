@@ -9,7 +9,7 @@ use aegis_models::{Site, ThreatKind};
 
 use crate::support::{Log, Running, Served, aegis, aegis_path, stdout_of};
 
-const SCENARIO: &str = "scenarios/library/ffu/filter-clog-fast.toml";
+const SCENARIO: &str = "scenarios/library/facility/ffu-filter-clog-fast.toml";
 /// Fab seconds in a second: a stall of a quarter of a second is not yet a lost machine.
 const PACE: &str = "20";
 

@@ -52,7 +52,7 @@ fn every_scenario_meets_its_expectations_and_its_timeline_is_held() {
 #[test]
 fn the_readme_shows_the_real_timeline() {
     let readme = std::fs::read_to_string(root().join("README.md")).expect("readable");
-    let golden = root().join("tests/snapshots/ffu__filter-clog.snap");
+    let golden = root().join("tests/snapshots/facility__ffu-filter-clog.snap");
     let golden = std::fs::read_to_string(golden).expect("readable");
     let shown =
         readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a timeline");
@@ -126,7 +126,7 @@ fn schemas_are_json_and_name_their_fields() {
 fn no_argument_makes_a_panic() {
     for args in [
         &["run", "no-such-file.toml"][..],
-        &["run", "scenarios/library/ffu/filter-clog.toml", "--tier", "live", "--pace", "0"],
+        &["run", "scenarios/library/facility/ffu-filter-clog.toml", "--tier", "live", "--pace", "0"],
         &["run", "scenarios/library/human/rejected.toml", "--tier", "live"],
         &["run", "scenarios/library", "--filter", "nothing is called this"],
         &["serve", "--port", "0", "--pace", "NaN"],

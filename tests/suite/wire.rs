@@ -164,7 +164,7 @@ fn over_mtconnect_the_sentinel_finds_the_same_incidents() {
         outcome.events.iter().filter_map(incident).collect()
     };
     for name in ["chatter", "coolant-loss", "tool-wear-accelerated"] {
-        let path = root().join(format!("scenarios/library/cnc/{name}.toml"));
+        let path = root().join(format!("scenarios/library/precision/cnc-{name}.toml"));
         let points = incidents(&path, Tier::Points);
         assert!(!points.is_empty());
         assert_eq!(incidents(&path, Tier::Wire), points, "{name}");

@@ -32,7 +32,7 @@ pub const BAD_INPUT: u8 = 2;
 #[command(name = "aegis", version, arg_required_else_help = true)]
 #[command(after_help = "Examples:
   aegis run scenarios/library                        every scenario, one line each
-  aegis run scenarios/library/ffu/filter-clog.toml   one scenario, with its timeline
+  aegis run scenarios/library/facility/ffu-filter-clog.toml   one scenario, with its timeline
   aegis serve --sentinel-config sentinel.toml        the twin's machines on their real protocols
   aegis sentinel --config sentinel.toml              the production sentinel, watching them")]
 struct Cli {

@@ -8,7 +8,7 @@ use crate::timeline;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:
-  aegis run scenarios/library/ffu/filter-clog.toml --record runs && aegis replay runs/filter-clog")]
+  aegis run scenarios/library/facility/ffu-filter-clog.toml --record runs && aegis replay runs/ffu-filter-clog")]
 pub struct Args {
     /// A recording made by `aegis run --record`
     dir: PathBuf,

@@ -22,7 +22,7 @@ use crate::{junit, live, timeline};
 Examples:
   aegis run scenarios/library --junit results.xml
   aegis run scenarios/library --filter sensor --json
-  aegis run scenarios/library/ffu/filter-clog.toml --seed 42 --record /tmp/clog")]
+  aegis run scenarios/library/facility/ffu-filter-clog.toml --seed 42 --record /tmp/clog")]
 pub struct Args {
     /// Scenario files, or folders of them
     #[arg(required = true)]

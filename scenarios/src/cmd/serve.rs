@@ -20,7 +20,7 @@ use crate::world::{lines, twin_for};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aegis serve
-  aegis serve --scenario scenarios/library/ffu/filter-clog.toml --pace 20 --sentinel-config sentinel.toml
+  aegis serve --scenario scenarios/library/facility/ffu-filter-clog.toml --pace 20 --sentinel-config sentinel.toml
   aegis serve --site serial-line.toml    machines and addresses of one's own: a serial port, a gateway
   aegis serve --state served --operator       orders as \"WB-01 offline\" from standard input
   aegis serve --port 15020        ports 15020 and the following instead of the site's")]
