@@ -46,6 +46,7 @@ impl Profile {
         self.check_gem()?;
         self.check_mtconnect()?;
         self.check_opcua()?;
+        self.check_lives()?;
         self.check_signatures()
     }
 
@@ -269,6 +270,20 @@ impl Profile {
             })
         {
             return refuse("stop".into(), format!("{} = {} can not be written", s.point, s.value));
+        }
+        Ok(())
+    }
+
+    fn check_lives(&self) -> Result<(), BadProfile> {
+        for l in &self.lives {
+            let place = || format!("life {}", l.part);
+            let known = self.points.iter().map(|p| &p.id).chain(self.residuals.iter().map(|r| &r.id));
+            if !known.into_iter().any(|id| *id == l.channel) {
+                return refuse(place(), format!("no point or residual is named {}", l.channel));
+            }
+            if !l.end.is_finite() {
+                return refuse(place(), "end must be a number");
+            }
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod bacnet;
 mod check;
 mod gem;
 mod gem_check;
+mod kinds;
 mod mtconnect;
 mod opcua;
 mod point;
@@ -25,6 +26,7 @@ pub use gem::{
     GemLayout, GemParameter, GemProcess, GemProcessState, GemRecipe, GemRecipeParameter, GemRecipes,
     GemReport, GemTrigger, GemUntil, GemVariable, GemWrite,
 };
+pub use kinds::Kinds;
 pub use mtconnect::{ConditionSpec, DataItem, DataItemCategory, MtconnectLayout, ToolSpec, units_ratio};
 pub use opcua::{OpcuaLayout, OpcuaNode, OpcuaWrite};
 pub use point::{Access, DataType, ModbusAddress, ModbusTable, PointSpec, Role, Watch};
@@ -74,6 +76,9 @@ pub struct Profile {
     /// Quantities that a law of physics makes from points, and that stand still while the law holds.
     #[serde(rename = "residual", default)]
     pub residuals: Vec<Residual>,
+    /// Its parts that wear, and where they end.
+    #[serde(rename = "life", default, skip_serializing_if = "Vec::is_empty")]
+    pub lives: Vec<LifeSpec>,
     /// The set-points the sentinel may write, and how far.
     #[serde(rename = "command", default)]
     pub commands: Vec<CommandSpec>,
@@ -178,6 +183,18 @@ pub struct Residual {
     /// In which regimes it is judged, by name; empty for all.
     #[serde(default)]
     pub only: Vec<String>,
+}
+
+/// A part that wears, and the value of a channel at which it is due.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LifeSpec {
+    /// What people call it: `filter`.
+    pub part: String,
+    /// The point or residual that shows its wear.
+    pub channel: String,
+    /// The value at which it is due [the channel's unit].
+    pub end: f64,
 }
 
 /// A set-point that the sentinel may write, and how far.
