@@ -173,6 +173,9 @@ pub struct Residual {
     /// The law's constants for this kind of machine.
     #[serde(default)]
     pub params: BTreeMap<String, f64>,
+    /// How finely the law holds, one standard deviation [unit]: what is learned is not taken to be finer than half of it.
+    #[serde(default)]
+    pub accuracy: f64,
     /// The detectors over it.
     pub watch: Vec<Watch>,
     /// In which regimes it is judged, by name; empty for all.
