@@ -249,7 +249,11 @@ impl Profile {
 
 const BUILT_IN: &[(&str, &str)] = &[
     ("ahu", include_str!("../../profiles/ahu.toml")),
+    ("chemical_delivery", include_str!("../../profiles/chemical_delivery.toml")),
+    ("chiller", include_str!("../../profiles/chiller.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("scrubber", include_str!("../../profiles/scrubber.toml")),
+    ("upw", include_str!("../../profiles/upw.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
 ];
