@@ -173,7 +173,7 @@ impl Plan {
             unit: r.unit.clone(),
             data: Default::default(),
             watch: r.watch.clone(),
-            accuracy: 0.0,
+            accuracy: r.accuracy,
             range: None,
             only: regimes_of(&r.only),
             span,

@@ -242,6 +242,9 @@ impl Profile {
             if let Some(name) = r.params.keys().find(|k| !law.params.contains(&k.as_str())) {
                 return refuse(place(), format!("law {} has no constant {name}", law.name));
             }
+            if !(r.accuracy.is_finite() && r.accuracy >= 0.0) {
+                return refuse(place(), "accuracy must not be negative");
+            }
             self.check_regimes(&r.only, place())?;
         }
         Ok(())

@@ -178,6 +178,9 @@ pub struct Residual {
     /// The law's constants for this kind of machine.
     #[serde(default)]
     pub params: BTreeMap<String, f64>,
+    /// How finely the law holds, one standard deviation [unit]: what is learned is not taken to be finer than half of it.
+    #[serde(default)]
+    pub accuracy: f64,
     /// The detectors over it.
     pub watch: Vec<Watch>,
     /// In which regimes it is judged, by name; empty for all.
@@ -263,7 +266,11 @@ impl Profile {
 
 const BUILT_IN: &[(&str, &str)] = &[
     ("ahu", include_str!("../../profiles/ahu.toml")),
+    ("chemical_delivery", include_str!("../../profiles/chemical_delivery.toml")),
+    ("chiller", include_str!("../../profiles/chiller.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("scrubber", include_str!("../../profiles/scrubber.toml")),
+    ("upw", include_str!("../../profiles/upw.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
 ];
