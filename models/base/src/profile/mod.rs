@@ -247,6 +247,10 @@ impl Profile {
 const BUILT_IN: &[(&str, &str)] = &[
     ("ahu", include_str!("../../profiles/ahu.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
+    ("die_attach", include_str!("../../profiles/die_attach.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("flip_chip", include_str!("../../profiles/flip_chip.toml")),
+    ("mold", include_str!("../../profiles/mold.toml")),
+    ("test_handler", include_str!("../../profiles/test_handler.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
 ];

@@ -2,15 +2,32 @@
 
 mod ahu;
 mod cnc;
+mod die_attach;
 mod ffu;
+mod flip_chip;
+mod lots;
+mod mold;
+mod recipes;
 #[cfg(test)]
 mod rig;
+mod strip_tool;
+mod test_handler;
 mod wire_bonder;
+mod zone;
 
 use crate::Kind;
 
 /// The kinds the twin can simulate.
-pub const KINDS: &[Kind] = &[ahu::KIND, cnc::KIND, ffu::KIND, wire_bonder::KIND];
+pub const KINDS: &[Kind] = &[
+    ahu::KIND,
+    cnc::KIND,
+    die_attach::KIND,
+    ffu::KIND,
+    flip_chip::KIND,
+    mold::KIND,
+    test_handler::KIND,
+    wire_bonder::KIND,
+];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
