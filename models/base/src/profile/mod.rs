@@ -269,8 +269,12 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("chemical_delivery", include_str!("../../profiles/chemical_delivery.toml")),
     ("chiller", include_str!("../../profiles/chiller.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
+    ("die_attach", include_str!("../../profiles/die_attach.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("flip_chip", include_str!("../../profiles/flip_chip.toml")),
+    ("mold", include_str!("../../profiles/mold.toml")),
     ("scrubber", include_str!("../../profiles/scrubber.toml")),
+    ("test_handler", include_str!("../../profiles/test_handler.toml")),
     ("upw", include_str!("../../profiles/upw.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
 ];

@@ -5,17 +5,38 @@ mod chemical_delivery;
 mod chiller;
 mod cnc;
 mod control;
+mod die_attach;
 mod ffu;
+mod flip_chip;
+mod lots;
+mod mold;
+mod recipes;
 #[cfg(test)]
 mod rig;
 mod scrubber;
+mod strip_tool;
+mod test_handler;
 mod upw;
 mod wire_bonder;
+mod zone;
 
 use crate::Kind;
 
 /// The kinds the twin can simulate.
-pub const KINDS: &[Kind] = &[ahu::KIND, chemical_delivery::KIND, chiller::KIND, cnc::KIND, ffu::KIND, scrubber::KIND, upw::KIND, wire_bonder::KIND];
+pub const KINDS: &[Kind] = &[
+    ahu::KIND,
+    chemical_delivery::KIND,
+    chiller::KIND,
+    cnc::KIND,
+    die_attach::KIND,
+    ffu::KIND,
+    flip_chip::KIND,
+    mold::KIND,
+    scrubber::KIND,
+    test_handler::KIND,
+    upw::KIND,
+    wire_bonder::KIND,
+];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
