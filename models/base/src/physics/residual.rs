@@ -18,8 +18,12 @@ pub const LAWS: &[&[Law]] = &[
     super::bond::LAWS,
     super::coil::LAWS,
     super::cutting::LAWS,
+    super::deposition::LAWS,
     super::fan::LAWS,
     super::filter::LAWS,
+    super::gauge::LAWS,
+    super::polishing::LAWS,
+    super::sawing::LAWS,
     super::thermal::LAWS,
     super::vibration::LAWS,
 ];

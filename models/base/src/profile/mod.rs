@@ -246,7 +246,11 @@ impl Profile {
 
 const BUILT_IN: &[(&str, &str)] = &[
     ("ahu", include_str!("../../profiles/ahu.toml")),
+    ("cmp", include_str!("../../profiles/cmp.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
+    ("deposition", include_str!("../../profiles/deposition.toml")),
+    ("dicing_saw", include_str!("../../profiles/dicing_saw.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("inspection", include_str!("../../profiles/inspection.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
 ];

@@ -1,8 +1,13 @@
 //! One file per kind of machine, and the registry that names them.
 
 mod ahu;
+mod cmp;
 mod cnc;
+mod deposition;
+mod dicing_saw;
 mod ffu;
+mod inspection;
+mod lot;
 #[cfg(test)]
 mod rig;
 mod wire_bonder;
@@ -10,7 +15,16 @@ mod wire_bonder;
 use crate::Kind;
 
 /// The kinds the twin can simulate.
-pub const KINDS: &[Kind] = &[ahu::KIND, cnc::KIND, ffu::KIND, wire_bonder::KIND];
+pub const KINDS: &[Kind] = &[
+    ahu::KIND,
+    cmp::KIND,
+    cnc::KIND,
+    deposition::KIND,
+    dicing_saw::KIND,
+    ffu::KIND,
+    inspection::KIND,
+    wire_bonder::KIND,
+];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
