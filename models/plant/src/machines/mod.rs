@@ -3,11 +3,16 @@
 mod ahu;
 mod chemical_delivery;
 mod chiller;
+mod cmp;
 mod cnc;
 mod control;
+mod deposition;
+mod dicing_saw;
 mod die_attach;
 mod ffu;
 mod flip_chip;
+mod inspection;
+mod lot;
 mod lots;
 mod mold;
 mod recipes;
@@ -27,10 +32,14 @@ pub const KINDS: &[Kind] = &[
     ahu::KIND,
     chemical_delivery::KIND,
     chiller::KIND,
+    cmp::KIND,
     cnc::KIND,
+    deposition::KIND,
+    dicing_saw::KIND,
     die_attach::KIND,
     ffu::KIND,
     flip_chip::KIND,
+    inspection::KIND,
     mold::KIND,
     scrubber::KIND,
     test_handler::KIND,
