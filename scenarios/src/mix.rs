@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use aegis_models::profile::Role;
-use aegis_models::{PointIx, Profile, Rng, Seed, Site, Time};
+use aegis_models::{PointIx, Rng, Seed, Site, Time};
 use aegis_plant::machines;
 use aegis_sim::{BadTwin, FaultPlan, Layer, STEP, SensorFault};
 use serde::Serialize;
@@ -83,7 +83,7 @@ pub fn species(site: &Site, layers: &[Sort]) -> Vec<Species> {
             all.extend(faults.iter().map(|f| of(f.name, None)));
         }
         if layers.contains(&Sort::Sensor) {
-            let profile = Profile::built_in(kind).expect("the site is checked");
+            let profile = site.kinds.get(kind).expect("the site is checked");
             let measured = profile.points.iter().filter(|p| p.role == Role::Measurement && p.accuracy > 0.0);
             for p in measured {
                 all.extend(SensorFault::ALL.into_iter().map(|f| of(f.common().name, Some(&p.id))));
@@ -109,7 +109,7 @@ fn alone(site: &Site, kind: &str) -> Site {
 /// The smallest magnitude at which a sort of fault can be seen in its time, on a machine that stands alone.
 pub fn observable(site: &Site, seed: Seed, of: &Species) -> Result<Option<f64>, BadTwin> {
     let part = alone(site, &of.kind);
-    let profile = Profile::built_in(&of.kind).expect("the site is checked");
+    let profile = site.kinds.get(&of.kind).expect("the site is checked");
     let sensor = SensorFault::find(&of.fault);
     let point = of.point.as_ref().and_then(|p| profile.point_ix(p));
     let typical = match (sensor, point) {

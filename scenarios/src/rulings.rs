@@ -1,5 +1,7 @@
 //! What the policy says of the truth: the severity that a profile's rules give to the true values, and the zone.
 
+use std::sync::Arc;
+
 use aegis_models::profile::{Profile, Residual, Signature};
 use aegis_models::{PointIx, Severity, Threat, ThreatKind, Zone, physics};
 use aegis_sentinel::{MachineState, SafetyCircuit};
@@ -7,7 +9,7 @@ use aegis_sentinel::{MachineState, SafetyCircuit};
 /// What is asked about one fault of one machine.
 pub struct Rulings {
     circuit: SafetyCircuit,
-    profile: Profile,
+    profile: Arc<Profile>,
     /// The right diagnoses, the best first.
     pub threats: Vec<ThreatKind>,
 }
@@ -27,7 +29,7 @@ pub struct Ruling {
 
 impl Rulings {
     /// About a fault of a machine of that kind, for which those diagnoses are right.
-    pub fn new(circuit: SafetyCircuit, profile: Profile, threats: Vec<ThreatKind>) -> Rulings {
+    pub fn new(circuit: SafetyCircuit, profile: Arc<Profile>, threats: Vec<ThreatKind>) -> Rulings {
         Rulings { circuit, profile, threats }
     }
 
@@ -90,7 +92,7 @@ mod tests {
     use aegis_sentinel::Policy;
 
     fn zones(threat: ThreatKind, airflow: f64) -> Vec<(String, Zone)> {
-        let profile = Profile::built_in("ffu").unwrap();
+        let profile = Arc::new(Profile::built_in("ffu").unwrap());
         let nominal: Vec<f64> = profile.points.iter().map(|p| p.nominal.unwrap_or(0.0)).collect();
         let flow = usize::from(profile.point_ix("airflow").unwrap().0);
         let rulings = Rulings::new(SafetyCircuit::new(Policy::built_in()), profile, vec![threat]);

@@ -100,8 +100,9 @@ pub fn run(
     };
     let mut world = World::new(scenario, site, Seed(seed), recorder)?;
     let mut probes = Probes::new(scenario, &part, &world.twin);
-    let mut zones = Zones::new(scenario, &part);
     let steps = scenario.duration.0.as_nanos().div_ceil(STEP.as_nanos()) as u64;
+    let truths = truths(scenario, &part, Seed(seed), steps)?;
+    let mut zones = Zones::new(scenario, &part, &truths.faults);
     let mut look = |world: &World, n: u64| {
         probes.look(scenario, &world.twin);
         zones.look(scenario, &world.twin, &world.events, n);
@@ -119,7 +120,6 @@ pub fn run(
     }
     let events = world.finish()?;
     let verdicts = judge(scenario, &events, &probes);
-    let truths = truths(scenario, &part, Seed(seed), steps)?;
     Ok(Outcome {
         scenario: path.to_owned(),
         title: scenario.title.clone(),

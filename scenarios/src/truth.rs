@@ -4,6 +4,7 @@
 //! fault with that fault alone. Where their instruments first differ by three sigma, the fault can be seen.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use aegis_models::event::Body;
 use aegis_models::profile::{PointSpec, Profile, Role};
@@ -167,9 +168,9 @@ pub fn truths(scenario: &Scenario, site: &Site, seed: Seed, steps: u64) -> Resul
 fn asked(scenario: &Scenario, site: &Site) -> Vec<(Rulings, Option<Zone>)> {
     let circuit = SafetyCircuit::new(Policy::built_in());
     let of = |i: &Inject| {
-        let kind = &site.machine(site.find(i.target.get_ref()).expect("checked with the file")).kind;
-        let profile = Profile::built_in(kind).expect("checked with the site");
-        (Rulings::new(circuit.clone(), profile, right_threats(kind, i)), None)
+        let machine = site.find(i.target.get_ref()).expect("checked with the file");
+        let threats = right_threats(&site.machine(machine).kind, i);
+        (Rulings::new(circuit.clone(), Arc::clone(site.profile(machine)), threats), None)
     };
     scenario.injects.iter().map(of).collect()
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_models::event::{Body, Event, Proposal, Source};
-use aegis_models::{ActionKind, Command, Frame, MachineIx, Profile, Seed, Site, Time, limits};
+use aegis_models::{ActionKind, Command, Frame, MachineIx, Seed, Site, Time, limits};
 use aegis_plant::machines;
 use aegis_sentinel::approval::Answer;
 use aegis_sentinel::{
-    Agent, AgentConfig, Input, MachineConfig, Output, Policy, SigningKey, Stop, WriteOutcome,
+    Agent, AgentConfig, Correlator, Input, MachineConfig, Output, Policy, SigningKey, Stop, Verdict,
+    WriteOutcome,
 };
 use aegis_sim::fault::CLOCK_SKEW;
 use aegis_sim::link::{Line, LinkFault, LinkKind};
@@ -37,6 +38,8 @@ pub struct World {
     /// The machines.
     pub twin: Twin,
     agent: Agent,
+    correlator: Correlator,
+    correlation_seq: u64,
     site: Site,
     scenario: Scenario,
     appointments: Vec<Appointment>,
@@ -68,16 +71,8 @@ enum Task {
 
 /// The machines of a site as an agent is told of them.
 pub fn machine_configs(site: &Site) -> Vec<MachineConfig> {
-    let mut profiles: Vec<(String, Arc<Profile>)> = Vec::new();
-    let mut profile = |kind: &str| match profiles.iter().find(|(k, _)| k == kind) {
-        Some((_, p)) => Arc::clone(p),
-        None => {
-            let p = Arc::new(Profile::built_in(kind).expect("the site is checked"));
-            profiles.push((kind.to_owned(), Arc::clone(&p)));
-            p
-        }
-    };
-    site.machines.iter().map(|m| MachineConfig::new(m.name.clone(), profile(&m.kind))).collect()
+    let machines = (0..site.machines.len()).map(|i| MachineIx(i as u16));
+    machines.map(|m| MachineConfig::new(site.machine(m).name.clone(), Arc::clone(site.profile(m)))).collect()
 }
 
 /// An agent over a site's machines, as the harness runs it.
@@ -98,7 +93,7 @@ pub fn fault_plan(inject: &Inject, site: &Site) -> FaultPlan {
     let kind = &site.machine(machine).kind;
     let name = inject.fault.get_ref();
     let point = || {
-        let profile = Profile::built_in(kind).expect("checked with the site");
+        let profile = site.profile(machine);
         let point = inject.point.as_ref().and_then(|p| profile.point_ix(p.get_ref()));
         point.expect("checked with the file")
     };
@@ -193,6 +188,8 @@ impl World {
             twin: twin_for(scenario, &site, seed)?,
             lines: lines(scenario, &site, seed, 1.0),
             agent: agent_for(&site, Time::ZERO),
+            correlator: Correlator::new(&site),
+            correlation_seq: 0,
             site,
             scenario: scenario.clone(),
             appointments,
@@ -353,10 +350,29 @@ impl World {
     }
 
     fn drain(&mut self, now: Time) -> Result<(), BadRecording> {
+        self.drain_agent(now)?;
+        while let Some(verdict) = self.correlator.poll() {
+            match verdict {
+                Verdict::Tell(body) => {
+                    self.correlation_seq += 1;
+                    let (source, seq) = (Source::Correlation, self.correlation_seq);
+                    self.tell(Event { time: now, source, seq, body })?;
+                }
+                Verdict::Raise { machine, cascade } => {
+                    self.put(now, Input::Raise { machine, cascade })?;
+                    self.drain_agent(now)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drain_agent(&mut self, now: Time) -> Result<(), BadRecording> {
         while let Some(output) = self.agent.poll() {
             match output {
                 Output::Event(event) => {
                     self.make_appointments(&event, now);
+                    self.correlator.observe(&event);
                     self.tell(event)?;
                 }
                 // Nothing outlives this process, so that an intent is as durable at once as it will ever be.

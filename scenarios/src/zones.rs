@@ -1,16 +1,17 @@
 //! Holds each decision of a run against what the policy says of the truth at that moment, and each write against RED.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use aegis_models::event::{Body, Event, ExecutionStep};
-use aegis_models::{MachineIx, Profile, Site, ThreatKind, Time, Zone};
+use aegis_models::{MachineIx, Site, ThreatKind, Time, Zone};
 use aegis_sentinel::{Policy, SafetyCircuit};
 use aegis_sim::{FaultPlan, Twin};
 use serde::Serialize;
 
 use crate::file::Scenario;
 use crate::rulings::{Ruling, Rulings};
-use crate::truth::{right_threats, value};
+use crate::truth::{Reached, Truth, right_threats, value};
 use crate::world::{fault_plan, link_fault};
 
 /// The truth is looked at so often [steps].
@@ -22,6 +23,8 @@ const REMEMBERED_S: usize = 90;
 /// Looks at true values while a run goes on, and judges the decisions that come.
 pub struct Zones {
     watched: Vec<Watched>,
+    /// The machines that each fault reaches, of those that reach several: RED is right there, as for every cascade.
+    cascades: Vec<Vec<Reached>>,
     cursor: usize,
     /// The threat of each incident as it was last told.
     named: BTreeMap<String, ThreatKind>,
@@ -57,15 +60,16 @@ struct Watched {
 
 impl Zones {
     /// About a scenario's faults. `site` is its part of the site.
-    pub fn new(scenario: &Scenario, site: &Site) -> Zones {
+    pub fn new(scenario: &Scenario, site: &Site, truths: &[Truth]) -> Zones {
         let circuit = SafetyCircuit::new(Policy::built_in());
         let watched = scenario.injects.iter().map(|inject| {
             let plan = fault_plan(inject, site);
             let entry = &site.machines[plan.machine];
-            let profile = Profile::built_in(&entry.kind).expect("checked with the site");
+            let machine = MachineIx(plan.machine as u16);
+            let profile = Arc::clone(site.profile(machine));
             let threats = right_threats(&entry.kind, inject);
             Watched {
-                machine: MachineIx(plan.machine as u16),
+                machine,
                 name: entry.name.clone(),
                 plan,
                 rulings: Rulings::new(circuit.clone(), profile, threats),
@@ -74,6 +78,7 @@ impl Zones {
         });
         Zones {
             watched: watched.collect(),
+            cascades: truths.iter().filter(|t| t.chain.len() > 1).map(|t| t.chain.clone()).collect(),
             cursor: 0,
             named: BTreeMap::new(),
             causes: BTreeMap::new(),
@@ -144,7 +149,9 @@ impl Zones {
         }
         let mine = scenario.links.iter().filter(|l| l.target.get_ref() == machine);
         let blind = mine.map(link_fault).any(|l| at >= l.onset);
-        if blind || self.in_vain.contains(machine) {
+        let reached = |r: &Reached| r.machine == machine && r.at <= at;
+        let cascade = self.cascades.iter().any(|c| c.iter().any(reached));
+        if blind || cascade || self.in_vain.contains(machine) {
             allowed.insert(Zone::Red);
         }
         if allowed.contains(&zone) {

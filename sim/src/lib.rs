@@ -8,6 +8,7 @@ pub mod fault;
 pub mod host;
 pub mod instrument;
 pub mod link;
+mod network;
 pub mod record;
 mod twin;
 

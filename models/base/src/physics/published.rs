@@ -42,15 +42,23 @@ impl Check {
 
 /// All of them, by name. Each stands with its law.
 pub const SHEETS: &[&Sheet] = &[
+    &super::acid::SHEET,
     &super::bearing::SHEET,
     &super::bond::SHEET,
     &super::chatter::SHEET,
+    &super::chiller::SHEET,
     &super::clean_room::SHEET,
     &super::coil::SHEET,
     &super::cutting::SHEET,
     &super::fan::SHEET,
     &super::filter::SHEET,
     &super::moist_air::SHEET,
+    &super::plate::SHEET,
+    &super::pump::SHEET,
+    &super::pure_water::SHEET,
+    &super::refrigerant::SHEET,
+    &super::scrubber::SHEET,
+    &super::spill::SHEET,
     &super::thermal::SHEET,
     &super::tool_life::SHEET,
     &super::vibration::SHEET,

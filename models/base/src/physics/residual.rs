@@ -16,10 +16,16 @@ pub struct Law {
 pub const LAWS: &[&[Law]] = &[
     GENERAL,
     super::bond::LAWS,
+    super::chiller::LAWS,
     super::coil::LAWS,
     super::cutting::LAWS,
     super::fan::LAWS,
     super::filter::LAWS,
+    super::plate::LAWS,
+    super::pump::LAWS,
+    super::pure_water::LAWS,
+    super::refrigerant::LAWS,
+    super::scrubber::LAWS,
     super::thermal::LAWS,
     super::vibration::LAWS,
 ];
@@ -33,6 +39,22 @@ const GENERAL: &[Law] = &[
         params: &[],
         eval: |q, _| (q[0].abs() > 1e-9).then(|| 100.0 * (q[0] - q[1]) / q[0]),
     },
+    // What is left of something, or how much of it arrives [%].
+    Law {
+        name: "share_pct",
+        inputs: &["part", "whole"],
+        params: &[],
+        eval: |q, _| (q[1].abs() > 1e-9).then(|| 100.0 * q[0] / q[1]),
+    },
+    // How far something lies below a limit [its unit]: nought above it.
+    Law {
+        name: "below_limit",
+        inputs: &["value"],
+        params: &["limit"],
+        eval: |q, p| Some((p[0] - q[0]).max(0.0)),
+    },
+    // One less the other [their unit]: two instruments of one quantity, or a quantity and its set-point.
+    Law { name: "difference", inputs: &["one", "other"], params: &[], eval: |q, _| Some(q[0] - q[1]) },
     // How far a counter of use has gone beyond the life that is planned for what wears [the counter's unit].
     Law { name: "overdue", inputs: &["used"], params: &["life"], eval: |q, p| Some((q[0] - p[0]).max(0.0)) },
 ];
