@@ -15,9 +15,10 @@ use aegis_sentinel::{
     Agent, AgentConfig, Correlator, Input, MachineConfig, Output, Policy, SigningKey, Stop, Verdict,
     WriteOutcome,
 };
+use aegis_sim::fault::CLOCK_SKEW;
 use aegis_sim::link::{Line, LinkFault, LinkKind};
 use aegis_sim::record::{BadRecording, Recorder};
-use aegis_sim::{BadTwin, FaultPlan, Layer, SensorFault, Twin, TwinOptions};
+use aegis_sim::{BadTwin, FaultPlan, Intermittent, Layer, PersonFault, SensorFault, Twin, TwinOptions};
 
 use crate::file::{Deed, Inject, Link, Operator, Scenario};
 
@@ -62,7 +63,7 @@ struct Appointment {
 }
 
 enum Task {
-    Answer(Proposal, bool),
+    Answer(Proposal, Deed),
     Acknowledge(String),
     Stop(String),
     Service(MachineIx),
@@ -91,13 +92,17 @@ pub fn fault_plan(inject: &Inject, site: &Site) -> FaultPlan {
     let machine = site.find(inject.target.get_ref()).expect("checked with the file");
     let kind = &site.machine(machine).kind;
     let name = inject.fault.get_ref();
-    let (layer, typical) = match SensorFault::find(name) {
-        Some(sensor) => {
-            let profile = site.profile(machine);
-            let point = inject.point.as_ref().and_then(|p| profile.point_ix(p.get_ref()));
-            (Layer::Sensor(point.expect("checked with the file"), sensor), 0.0)
-        }
-        None => {
+    let point = || {
+        let profile = site.profile(machine);
+        let point = inject.point.as_ref().and_then(|p| profile.point_ix(p.get_ref()));
+        point.expect("checked with the file")
+    };
+    let (layer, typical) = match (SensorFault::find(name), PersonFault::find(name)) {
+        (Some(sensor), _) => (Layer::Sensor(point(), sensor), 0.0),
+        (_, Some(PersonFault::WrongRecipe)) => (Layer::WrongRecipe(point()), 0.0),
+        (_, Some(_)) => (Layer::SkippedMaintenance, 1.0),
+        _ if name == CLOCK_SKEW => (Layer::Clock, 0.0),
+        _ => {
             let faults = machines::find(kind).map_or(&[][..], |k| k.faults);
             let spec = faults.iter().find(|f| f.name == name).expect("checked with the file");
             (Layer::Process, spec.typical)
@@ -110,6 +115,7 @@ pub fn fault_plan(inject: &Inject, site: &Site) -> FaultPlan {
         onset: Time::ZERO.after(inject.onset.0),
         ramp: inject.ramp.0,
         duration: inject.duration.map(|d| d.0),
+        intermittent: inject.intermittent.map(|i| Intermittent { period: i.period.0, duty: i.duty }),
         magnitude: inject.magnitude.unwrap_or(typical),
     }
 }
@@ -155,6 +161,7 @@ pub fn twin_for(scenario: &Scenario, site: &Site, seed: Seed) -> Result<Twin, Ba
             onset: Time::ZERO.after(link.onset.0),
             ramp: Duration::ZERO,
             duration: link.duration.map(|d| d.0),
+            intermittent: None,
             magnitude: link.share,
         })?;
     }
@@ -385,8 +392,8 @@ impl World {
         let mut new = Vec::new();
         match &event.body {
             Body::Proposal(p) => {
-                for o in theirs(&p.machine, &[Deed::Approve, Deed::Reject]) {
-                    let what = Task::Answer(p.clone(), o.does == Deed::Approve);
+                for o in theirs(&p.machine, &[Deed::Approve, Deed::WronglyApprove, Deed::Reject]) {
+                    let what = Task::Answer(p.clone(), o.does);
                     new.push(Appointment { at: now.after(o.after.0), what });
                 }
             }
@@ -420,7 +427,13 @@ impl World {
     fn perform(&mut self, task: Task, now: Time) -> Result<Option<Input>, BadRecording> {
         const WHO: &str = "operator";
         Ok(Some(match task {
-            Task::Answer(proposal, approve) => {
+            Task::Answer(proposal, deed) => {
+                let approve = deed != Deed::Reject;
+                if deed == Deed::WronglyApprove
+                    && let Some(machine) = self.site.find(&proposal.machine)
+                {
+                    self.twin.tell_fault(machine, PersonFault::WrongApproval.common().name);
+                }
                 let body = Body::Answer { nonce: proposal.nonce, approve, approver: WHO.to_owned() };
                 self.tell_operator(now, body)?;
                 Input::Answer(operator_key().sign_answer(Answer::to(&proposal, approve, WHO)))

@@ -12,5 +12,5 @@ mod network;
 pub mod record;
 mod twin;
 
-pub use fault::{FaultPlan, Layer, SensorFault};
+pub use fault::{CommonFault, FaultPlan, Intermittent, Layer, PersonFault, SensorFault};
 pub use twin::{BadTwin, STEP, Twin, TwinOptions};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aegis_models::event::{Body, Event, Source};
 use aegis_models::profile::Profile;
-use aegis_models::{Command, Frame, MachineIx, PointIx, Record, Rng, Seed, Site, Time};
+use aegis_models::{Command, CommandId, Frame, MachineIx, PointIx, Record, Rng, Seed, Site, Time};
 use aegis_plant::{Given, Image, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, machines};
 use rayon::prelude::*;
 
@@ -52,6 +52,14 @@ pub enum BadTwin {
         /// What it says.
         source: aegis_plant::UnknownFault,
     },
+    /// The kind has no maintenance that could be skipped.
+    #[error("{machine}: a {kind} has no scheduled maintenance that could be skipped")]
+    NoMaintenance {
+        /// Which machine.
+        machine: String,
+        /// Its kind.
+        kind: String,
+    },
 }
 
 /// Machines on one virtual clock.
@@ -86,6 +94,10 @@ struct Scheduled {
     plan: FaultPlan,
     active: bool,
     told: f64,
+    /// Whether it is there, for a fault that comes and goes.
+    acts: bool,
+    /// The set-point before somebody wrote another.
+    before: f64,
     /// A crew has renewed what wears: the fault is gone before its time.
     repaired: bool,
 }
@@ -139,7 +151,12 @@ impl Twin {
             let bad = |source| BadTwin::UnknownFault { machine: unit.name.clone(), source };
             unit.machine.inject(&probe).map_err(bad)?;
         }
-        self.faults.push(Scheduled { plan, active: false, told: 0.0, repaired: false });
+        if plan.layer == Layer::SkippedMaintenance && !unit.machine.skip_maintenance(false) {
+            let kind = unit.profile.kind.clone();
+            return Err(BadTwin::NoMaintenance { machine: unit.name.clone(), kind });
+        }
+        let fresh = Scheduled { plan, active: false, told: 0.0, acts: false, before: 0.0, repaired: false };
+        self.faults.push(fresh);
         Ok(())
     }
 
@@ -174,9 +191,15 @@ impl Twin {
         let i = usize::from(machine.0);
         self.units[i].machine.service();
         let now = self.now;
-        for s in self.faults.iter_mut().filter(|s| s.plan.machine == i && s.plan.layer == Layer::Process) {
+        for s in self.faults.iter_mut().filter(|s| s.plan.machine == i && s.plan.layer.is_renewed()) {
             s.repaired |= s.plan.active(now);
         }
+    }
+
+    /// Tells of a fault that is none of a machine's own: of a person at the sentinel.
+    pub fn tell_fault(&mut self, machine: MachineIx, fault: &str) {
+        let machine = self.units[usize::from(machine.0)].name.clone();
+        self.tell(Body::FaultOnset { machine, fault: fault.to_owned(), magnitude: 1.0 });
     }
 
     /// Takes the truth told since the last call.
@@ -236,12 +259,13 @@ impl Twin {
         for k in 0..self.faults.len() {
             let s = &mut self.faults[k];
             let active = s.plan.active(self.now) && !s.repaired;
+            let acts = active && s.plan.acts(self.now);
             let level = if active { s.plan.level(self.now) } else { 0.0 };
-            if active == s.active && level == s.told {
+            if (active, acts, level) == (s.active, s.acts, s.told) {
                 continue;
             }
-            let turned = active != s.active;
-            (s.active, s.told) = (active, level);
+            let (turned, came_or_went) = (active != s.active, acts != s.acts);
+            (s.active, s.acts, s.told) = (active, acts, level);
             let (machine, fault) = (self.units[s.plan.machine].name.clone(), s.plan.name.clone());
             let magnitude = s.plan.magnitude;
             let unit = &mut self.units[s.plan.machine];
@@ -251,10 +275,19 @@ impl Twin {
                     .inject(&ProcessFault { name: fault.clone(), magnitude: level })
                     .expect("probed when it was planned"),
                 Layer::Sensor(point, kind) => {
-                    unit.instruments.set_fault(k, point, kind, active.then_some(level));
+                    unit.instruments.set_fault(k, point, kind, acts.then_some(level));
+                }
+                Layer::Clock => unit.instruments.clock_ahead_s = level,
+                Layer::SkippedMaintenance => {
+                    unit.machine.skip_maintenance(acts);
+                }
+                Layer::WrongRecipe(point) if came_or_went => {
+                    s.before = if acts { unit.image.get(point) } else { s.before };
+                    let value = if acts { magnitude } else { s.before };
+                    unit.told_by_a_person(point, value, self.now);
                 }
                 // A line strikes by itself; here it is only told.
-                Layer::Link => {}
+                Layer::WrongRecipe(_) | Layer::Link => {}
             }
             if turned {
                 self.tell(if active {
@@ -268,6 +301,14 @@ impl Twin {
 }
 
 impl Unit {
+    /// A person writes a set-point through the machine's own door. One that the machine refuses stays as it is, and the
+    /// next frame shows it.
+    fn told_by_a_person(&mut self, point: PointIx, value: f64, now: Time) {
+        let id = CommandId { boot: 0, number: 0 };
+        let point = self.profile.point(point).id.clone();
+        let _ = self.machine.command(&Command { id, machine: self.name.clone(), point, value }, now);
+    }
+
     fn new(site: &Site, ix: MachineIx, options: &TwinOptions, kinds: &[Kind]) -> Result<Unit, BadTwin> {
         let entry = site.machine(ix);
         let kind = kinds.iter().find(|k| k.name == entry.kind).ok_or_else(|| BadTwin::UnknownKind {
@@ -330,7 +371,7 @@ impl Unit {
         for record in &mut records {
             self.read_record(record);
         }
-        Some(Frame { time, machine, samples, records })
+        Some(Frame { time: self.instruments.stamp(time), machine, samples, records })
     }
 
     fn read_record(&mut self, record: &mut Record) {

@@ -64,6 +64,8 @@ const GENERAL: &[Law] = &[
     },
     // One less the other [their unit]: two instruments of one quantity, or a quantity and its set-point.
     Law { name: "difference", inputs: &["one", "other"], params: &[], eval: |q, _| Some(q[0] - q[1]) },
+    // How far a counter of use has gone beyond the life that is planned for what wears [the counter's unit].
+    Law { name: "overdue", inputs: &["used"], params: &["life"], eval: |q, p| Some((q[0] - p[0]).max(0.0)) },
 ];
 
 /// The law of that name.
@@ -95,6 +97,8 @@ mod tests {
         let at = |n: f64| value("affinity_flow", &[1_166.0 * n / 1_400.0, n], &[1_400.0]).unwrap();
         assert!((at(1_540.0) - at(1_400.0)).abs() < 1e-9);
         assert_eq!(value("shortfall_pct", &[1_400.0, 1_260.0], &[]), Some(10.0));
+        assert_eq!(value("overdue", &[36.0], &[40.0]), Some(0.0));
+        assert_eq!(value("overdue", &[43.0], &[40.0]), Some(3.0));
         // 120 Pa and 20 Pa of housing at 0.324 m3/s are 45.4 W of air; at 0.36 and 230 V, 0.548 A.
         let over = value("fan_current", &[0.648, 120.0, 1_166.4], &[190.5, 0.36, 230.0]).unwrap();
         assert!((over - 0.1).abs() < 0.001, "{over}");

@@ -156,6 +156,8 @@ struct Cnc {
     wear_rate: f64,
     chatter: f64,
     runaway: f64,
+    /// Nobody changes the tool.
+    skipped: bool,
     seized: bool,
     scrapped: bool,
 }
@@ -241,6 +243,7 @@ impl Cnc {
             wear_rate: 0.0,
             chatter: 0.0,
             runaway: 0.0,
+            skipped: false,
             seized: false,
             scrapped: false,
         };
@@ -310,7 +313,7 @@ impl Cnc {
             Phase::Cut => (Phase::Idle, IDLE_S),
             Phase::Idle => {
                 self.parts += 1.0;
-                if self.tool_age >= CHANGE_MIN {
+                if self.tool_age >= CHANGE_MIN && !self.skipped {
                     (self.tool_age, self.wear_mm) = (0.0, 0.0);
                 }
                 // Hands and grippers are not clocks.
@@ -465,6 +468,11 @@ impl Machine for Cnc {
             _ => return Err(super::unknown(fault, FAULTS)),
         }
         Ok(())
+    }
+
+    fn skip_maintenance(&mut self, skip: bool) -> bool {
+        self.skipped = skip;
+        true
     }
 
     fn service(&mut self) {

@@ -175,6 +175,8 @@ struct WireBonder {
     worn: f64,
     usg: f64,
     clamp: f64,
+    /// Nobody changes the capillary.
+    skipped: bool,
 }
 
 impl WireBonder {
@@ -205,6 +207,7 @@ impl WireBonder {
             worn: 0.0,
             usg: 0.0,
             clamp: 0.0,
+            skipped: false,
         }
     }
 
@@ -232,16 +235,19 @@ impl WireBonder {
 
     /// One bond: its record, in the order of the profile's fields.
     fn bond(&mut self, cx: &mut Step<'_>) {
-        let hit = self.clamp > 0.0 && cx.rng.chance(self.clamp);
-        let held = if hit { cx.rng.between(0.6, 0.85) } else { 1.0 - 0.3 * self.clamp };
+        let (hit, grip) = (cx.rng.chance(self.clamp), cx.rng.between(0.6, 0.85));
+        let held = if hit { grip } else { 1.0 - 0.3 * self.clamp };
         let [force_gf, time_ms, current_ma, stage_c, _] = self.recipes.program;
         let force =
             force_gf * (1.0 + self.force_adj_pct / 100.0) * held * (1.0 + SPREAD_FORCE * cx.rng.normal());
         let r = self.r_ohm + self.usg;
         let power = current_ma * current_ma * r / 1_000.0;
         let lives = self.capillary / LIFE_BONDS;
-        let wear =
-            |(planned, beyond): (f64, f64)| (1.0 - planned * lives) * (1.0 - beyond * self.worn).max(0.1);
+        // One that is used beyond its life wears as one that was worn before its time.
+        let beyond_plan = self.worn + (lives - 1.0).max(0.0);
+        let wear = |(planned, beyond): (f64, f64)| {
+            (1.0 - planned * lives.min(1.0)) * (1.0 - beyond * beyond_plan).max(0.1)
+        };
         let strength = STRENGTH_GF
             * strength_share(power, BEST_MW, WIDTH_MW)
             * wear(WEAR_STRENGTH)
@@ -294,7 +300,7 @@ impl WireBonder {
             self.units += 1.0;
             self.wait_s += INDEX_S;
             self.unit_done(cx);
-            if self.capillary >= LIFE_BONDS {
+            if self.capillary >= LIFE_BONDS && !self.skipped {
                 self.capillary = 0.0;
                 self.wait_s += CHANGE_S;
                 self.assisted = true;
@@ -378,6 +384,11 @@ impl Machine for WireBonder {
             _ => return Err(super::unknown(fault, FAULTS)),
         }
         Ok(())
+    }
+
+    fn skip_maintenance(&mut self, skip: bool) -> bool {
+        self.skipped = skip;
+        true
     }
 
     fn service(&mut self) {
