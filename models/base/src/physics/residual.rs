@@ -18,9 +18,14 @@ pub const LAWS: &[&[Law]] = &[
     super::bond::LAWS,
     super::coil::LAWS,
     super::cutting::LAWS,
+    super::excimer::LAWS,
     super::fan::LAWS,
     super::filter::LAWS,
+    super::imaging::LAWS,
+    super::isolation::LAWS,
+    super::plasma_etch::LAWS,
     super::thermal::LAWS,
+    super::throttle::LAWS,
     super::vibration::LAWS,
 ];
 

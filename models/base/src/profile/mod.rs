@@ -247,6 +247,9 @@ impl Profile {
 const BUILT_IN: &[(&str, &str)] = &[
     ("ahu", include_str!("../../profiles/ahu.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
+    ("etcher", include_str!("../../profiles/etcher.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("lathe", include_str!("../../profiles/lathe.toml")),
+    ("lithography", include_str!("../../profiles/lithography.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
 ];

@@ -2,15 +2,21 @@
 
 mod ahu;
 mod cnc;
+mod etcher;
 mod ffu;
+mod lathe;
+mod lithography;
+mod lot;
 #[cfg(test)]
 mod rig;
+mod spindle;
 mod wire_bonder;
 
 use crate::Kind;
 
 /// The kinds the twin can simulate.
-pub const KINDS: &[Kind] = &[ahu::KIND, cnc::KIND, ffu::KIND, wire_bonder::KIND];
+pub const KINDS: &[Kind] =
+    &[ahu::KIND, cnc::KIND, etcher::KIND, ffu::KIND, lathe::KIND, lithography::KIND, wire_bonder::KIND];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
