@@ -22,11 +22,15 @@ pub const LAWS: &[&[Law]] = &[
     super::cutting::LAWS,
     super::deposition::LAWS,
     super::die_attach::LAWS,
+    super::excimer::LAWS,
     super::fan::LAWS,
     super::filter::LAWS,
     super::gauge::LAWS,
     super::held_zone::LAWS,
+    super::imaging::LAWS,
+    super::isolation::LAWS,
     super::molding::LAWS,
+    super::plasma_etch::LAWS,
     super::plate::LAWS,
     super::polishing::LAWS,
     super::pump::LAWS,
@@ -36,6 +40,7 @@ pub const LAWS: &[&[Law]] = &[
     super::sawing::LAWS,
     super::scrubber::LAWS,
     super::thermal::LAWS,
+    super::throttle::LAWS,
     super::vibration::LAWS,
 ];
 

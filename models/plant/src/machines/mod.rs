@@ -22,6 +22,10 @@ mod scrubber;
 mod strip_tool;
 mod test_handler;
 mod upw;
+mod etcher;
+mod lathe;
+mod lithography;
+mod spindle;
 mod wire_bonder;
 mod zone;
 
@@ -46,6 +50,8 @@ pub const KINDS: &[Kind] = &[
     upw::KIND,
     wire_bonder::KIND,
 ];
+pub const KINDS: &[Kind] =
+    &[ahu::KIND, cnc::KIND, etcher::KIND, ffu::KIND, lathe::KIND, lithography::KIND, wire_bonder::KIND];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
