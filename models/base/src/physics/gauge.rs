@@ -46,7 +46,7 @@ pub fn murphy_yield(faults: f64) -> f64 {
 
 /// What the sentinel makes of it.
 pub(super) const LAWS: &[Law] = &[
-    // Light of the reference spheres over what laser, gain and spot account for [-].
+    // Light of the reference spheres over what laser and spot account for [-]; with too little of it, nothing.
     Law {
         name: "scatter_signal",
         inputs: &["signal", "power_mw", "spot_um"],
@@ -54,7 +54,7 @@ pub(super) const LAWS: &[Law] = &[
         eval: |q, p| {
             let spot = p[2] / q[2].max(1e-6);
             let expected = p[0] * q[1] / p[1] * spot * spot;
-            (expected > 0.05 * p[0]).then(|| q[0] / expected)
+            (expected > 0.3 * p[0]).then(|| q[0] / expected)
         },
     },
     // Light of a laser for each ampere above its threshold [mW/A].

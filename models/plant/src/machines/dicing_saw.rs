@@ -90,6 +90,8 @@ const DULLS: f64 = 5.0e-4;
 const DRESS_WAFERS: f64 = 80.0;
 const DRESS_S: f64 = 120.0;
 const CHANGE_S: f64 = 600.0;
+/// After it the spindle runs warm while the blade is dressed [s].
+const WARM_S: f64 = 720.0;
 /// Chips of a sound cut [um]; what a dry cut and a whole rim add [um], and a loose wafer [um].
 const CHIPS_UM: f64 = 6.0;
 const DRY_UM: f64 = 9.0;
@@ -98,7 +100,7 @@ const LOOSE_UM: f64 = 15.0;
 /// Vibration of a sound spindle in the cut [mm/s], its envelope [gE], and what a whole rim adds [mm/s].
 const VIBRATION: f64 = 0.5;
 const ENVELOPE: f64 = 0.4;
-const RIM_MM_S: f64 = 15.0;
+const RIM_MM_S: f64 = 3.0;
 /// Light that passes beside a sound rim [%].
 const LIGHT_PCT: f64 = 4.0;
 /// Vacuum of the chuck below ambient [kPa].
@@ -289,9 +291,9 @@ impl DicingSaw {
             Phase::Rinse if self.exposure <= CHANGE_UM => (Phase::Change, CHANGE_S),
             Phase::Rinse if self.since_dress >= DRESS_WAFERS => (Phase::Dress, DRESS_S),
             Phase::Change => {
-                // A new blade is dressed before it cuts.
+                // The spindle runs warm with its new blade before it cuts.
                 (self.exposure, self.cut_m) = (EXPOSURE_UM, 0.0);
-                (Phase::Dress, DRESS_S)
+                (Phase::Dress, WARM_S)
             }
             Phase::Dress => {
                 self.since_dress = 0.0;
