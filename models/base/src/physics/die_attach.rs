@@ -42,6 +42,9 @@ pub fn least_shear_kgf(area_mm2: f64) -> f64 {
     (0.04 * square_inch_e4).min(2.5)
 }
 
+/// Below this force a load cell of a few mN no longer says what a bond line should be [N].
+const LEAST_FORCE_N: f64 = 0.3;
+
 /// What the sentinel makes of it.
 pub(super) const LAWS: &[Law] = &[
     // Dispensed volume over what pulse, age and temperature account for [-].
@@ -62,7 +65,7 @@ pub(super) const LAWS: &[Law] = &[
         params: &["mu_pa_s", "time_s", "pot_life_h", "reference_c"],
         eval: |q, p| {
             let mu = p[0] * viscosity_factor(q[3], p[2], p[3], q[4]);
-            (q[1] > 1.0 && q[2] > 0.01).then(|| q[0] / bond_line_um(q[1], mu, q[2], p[1]))
+            (q[1] > 1.0 && q[2] > LEAST_FORCE_N).then(|| q[0] / bond_line_um(q[1], mu, q[2], p[1]))
         },
     },
 ];

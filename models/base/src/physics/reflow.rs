@@ -64,6 +64,9 @@ pub fn wetted(flux_um: f64, full_um: f64) -> f64 {
     1.0 - libm::exp(-flux_um.max(0.0) / full_um)
 }
 
+/// The law of time above liquidus says nothing of boards whose peak is nearer to it than this [K].
+const CLEAR_K: f64 = 12.0;
+
 /// What the sentinel makes of it.
 pub(super) const LAWS: &[Law] = &[
     // Measured time above liquidus less that of zones and belt [s].
@@ -79,7 +82,9 @@ pub(super) const LAWS: &[Law] = &[
                 board_s: p[1],
                 start_c: q[6],
             };
-            (q[5] > 0.5).then(|| q[0] - oven.profile(LIQUIDUS_C).1)
+            // A peak at the liquidus makes any time of a kelvin.
+            let (peak, above) = oven.profile(LIQUIDUS_C);
+            (q[5] > 0.5 && peak > LIQUIDUS_C + CLEAR_K).then(|| q[0] - above)
         },
     },
     // Bump shear over what flux and time above liquidus account for [-]: intermetallics grow and embrittle.

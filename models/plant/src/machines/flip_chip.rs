@@ -108,7 +108,7 @@ const NOMINAL_ABOVE_S: f64 = 70.0;
 const SPREAD_UM: f64 = 1.0;
 const SPREAD_FLUX: f64 = 0.02;
 const SPREAD_SHEAR: f64 = 0.04;
-const SPREAD_STANDOFF: f64 = 0.01;
+const SPREAD_STANDOFF: f64 = 0.025;
 const SPREAD_PEAK_K: f64 = 0.3;
 const SPREAD_ABOVE_S: f64 = 0.5;
 /// Place that a micrometre a second of floor beyond VC-E costs [um].

@@ -86,7 +86,7 @@ const CLEAN_S: f64 = 120.0;
 /// Touchdowns of a socket's life, how long its change takes [s], and what of its force the life takes [-].
 const SOCKET_TOUCHES: f64 = 100_000.0;
 const SOCKET_S: f64 = 900.0;
-const PLANNED_FORCE: f64 = 0.01;
+const PLANNED_FORCE: f64 = 0.004;
 /// Share of good packages that fail their function, or seem open, at sound contacts [-].
 const FUNCTION_FAILS: f64 = 0.015;
 const OPEN_FAILS: f64 = 0.003;
@@ -94,7 +94,7 @@ const OPEN_FAILS: f64 = 0.003;
 const OPEN_FROM_MOHM: f64 = 24.0;
 const OPEN_SPAN_MOHM: f64 = 120.0;
 /// Share of the packages that a jam takes [-], and how it grows with lost suction [-].
-const JAMS: f64 = 5.0e-4;
+const JAMS: f64 = 5.0e-5;
 const JAMS_PER_LOSS: f64 = 0.4;
 /// Suction at a sound cup [kPa]; current of a sound drive [A].
 const VACUUM_KPA: f64 = 70.0;
@@ -107,7 +107,7 @@ const SOAK_SLACK_K: f64 = 2.0;
 const FAILS_PER_K: f64 = 0.01;
 /// One sigma: resistance, force, index time, current [-], vacuum [kPa].
 const SPREAD_MOHM: f64 = 0.04;
-const SPREAD_FORCE: f64 = 0.008;
+const SPREAD_FORCE: f64 = 0.01;
 const SPREAD_INDEX: f64 = 0.01;
 const SPREAD_ARM: f64 = 0.015;
 const SPREAD_KPA: f64 = 0.4;

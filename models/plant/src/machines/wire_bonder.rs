@@ -100,6 +100,10 @@ const WEAK_SPAN: f64 = 0.25;
 /// Velocity of the floor that bonds do not feel [um/s], and non-sticks for each micrometre a second beyond [s/um].
 const FLOOR_UM_PER_S: f64 = 12.0;
 const NSOP_PER_FLOOR: f64 = 1.0e-3;
+/// Particles that a bay may hold without harm to pads [1/m3] (ISO 6); dirt for each beyond [m3], and for vapour [1/ppm].
+const CLEAN_PER_M3: f64 = 35_200.0;
+const DIRT_PER_PARTICLE: f64 = 1.0e-6;
+const DIRT_PER_PPM: f64 = 0.004;
 /// OEE looks back about this far [s].
 const OEE_TAU_S: f64 = 600.0;
 
@@ -242,6 +246,9 @@ impl WireBonder {
             force_gf * (1.0 + self.force_adj_pct / 100.0) * held * (1.0 + SPREAD_FORCE * cx.rng.normal());
         let r = self.r_ohm + self.usg;
         let power = current_ma * current_ma * r / 1_000.0;
+        let air = cx.supply.air;
+        let settled = DIRT_PER_PARTICLE * (air.particles_per_m3 - CLEAN_PER_M3).max(0.0);
+        let dirt = (self.dirt + settled + DIRT_PER_PPM * air.vapour_ppm).min(1.0);
         let lives = self.capillary / LIFE_BONDS;
         // One that is used beyond its life wears as one that was worn before its time.
         let beyond_plan = self.worn + (lives - 1.0).max(0.0);
@@ -251,7 +258,7 @@ impl WireBonder {
         let strength = STRENGTH_GF
             * strength_share(power, BEST_MW, WIDTH_MW)
             * wear(WEAR_STRENGTH)
-            * (1.0 - 0.4 * self.dirt)
+            * (1.0 - 0.4 * dirt)
             * (1.0 + SPREAD_STRENGTH * cx.rng.normal());
         let deformation = DEFORMATION_UM
             * (force / FORCE_GF)
@@ -259,7 +266,7 @@ impl WireBonder {
             * (1.0 + SPREAD_DEFORMATION * cx.rng.normal());
         let weak = (1.0 - strength / STRENGTH_GF).clamp(0.0, 1.0);
         let shaken = NSOP_PER_FLOOR * (cx.supply.floor_um_per_s - FLOOR_UM_PER_S).max(0.0);
-        let risk = NSOP_BASE + 0.15 * self.dirt + 0.05 * weak * weak + shaken + if hit { 0.6 } else { 0.0 };
+        let risk = NSOP_BASE + 0.15 * dirt + 0.05 * weak * weak + shaken + if hit { 0.6 } else { 0.0 };
         let nsop = cx.rng.chance(risk);
         self.bonds += 1.0;
         self.weak += ((WEAK_BELOW - strength / STRENGTH_GF) / WEAK_SPAN).clamp(0.0, 1.0);
