@@ -9,6 +9,7 @@ pub mod junit;
 pub mod live;
 pub mod replay;
 pub mod run;
+pub mod runs;
 pub mod score;
 pub mod timeline;
 pub mod wire;
