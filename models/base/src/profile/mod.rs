@@ -99,6 +99,10 @@ pub struct Calibration {
     /// The fewest good samples that make a baseline.
     #[serde(default = "hundred")]
     pub min_samples: u32,
+    /// Whether the watched channels are also judged together, each against a level that may wander: MEWMA, Hotelling T2
+    /// and Q.
+    #[serde(default)]
+    pub multivariate: bool,
 }
 
 fn hundred() -> u32 {
