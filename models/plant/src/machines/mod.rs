@@ -53,8 +53,6 @@ pub const KINDS: &[Kind] = &[
     upw::KIND,
     wire_bonder::KIND,
 ];
-pub const KINDS: &[Kind] =
-    &[ahu::KIND, cnc::KIND, etcher::KIND, ffu::KIND, lathe::KIND, lithography::KIND, wire_bonder::KIND];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
