@@ -187,6 +187,7 @@ fn profile(recording: &Recording) -> Profile {
         points,
         records: vec![],
         residuals: vec![],
+        lives: vec![],
         commands: vec![],
         stop: None,
         signatures: vec![],

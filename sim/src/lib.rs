@@ -8,8 +8,9 @@ pub mod fault;
 pub mod host;
 pub mod instrument;
 pub mod link;
+mod network;
 pub mod record;
 mod twin;
 
-pub use fault::{FaultPlan, Layer, SensorFault};
+pub use fault::{CommonFault, FaultPlan, Intermittent, Layer, PersonFault, SensorFault};
 pub use twin::{BadTwin, STEP, Twin, TwinOptions};

@@ -82,6 +82,7 @@ fn sensors(plan: &Plan, open: &mut Vec<&Symptom>) -> Vec<Diagnosis> {
                 severity: Severity::Low,
                 confidence: 0.9,
                 evidence: vec![liar.text()],
+                over: None,
             },
             channels,
         });
@@ -147,7 +148,14 @@ fn judged(plan: &Plan, monitor: &Monitor, s: &Signature, explained: &[&Symptom],
     }
     evidence.truncate(limits::EVIDENCE_PER_THREAT);
     Diagnosis {
-        threat: Threat { kind: s.threat, cause: s.cause.clone(), severity, confidence, evidence },
+        threat: Threat {
+            kind: s.threat,
+            cause: s.cause.clone(),
+            severity,
+            confidence,
+            evidence,
+            over: s.over,
+        },
         channels: explained.iter().map(|e| e.channel).collect(),
     }
 }
@@ -171,6 +179,7 @@ fn anomaly(open: &[&Symptom], now: Time) -> Option<Diagnosis> {
             severity,
             confidence: 0.5,
             evidence,
+            over: None,
         },
         channels: open.iter().map(|s| s.channel).collect(),
     })

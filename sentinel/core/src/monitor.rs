@@ -44,6 +44,8 @@ pub struct Plan {
     pub channels: Vec<ChannelSpec>,
     /// The laws over its points, in the order of the residual channels.
     pub residuals: Vec<Bound>,
+    /// The channels of its wearing parts, and where each ends.
+    pub lives: Vec<(usize, f64)>,
     record_fields: Vec<Vec<PointIx>>,
     regime_point: Option<PointIx>,
     regimes: Vec<u16>,
@@ -171,16 +173,21 @@ impl Plan {
             unit: r.unit.clone(),
             data: Default::default(),
             watch: r.watch.clone(),
-            accuracy: 0.0,
+            accuracy: r.accuracy,
             range: None,
             only: regimes_of(&r.only),
             span,
             min_samples,
         });
+        let channels: Vec<ChannelSpec> = points.chain(residuals).collect();
+        let lives = profile.lives.iter();
+        let place = |id: &str| channels.iter().position(|c| c.id == id).expect("checked with the profile");
+        let lives = lives.map(|l| (place(&l.channel), l.end)).collect();
         let regime = profile.regime.as_ref();
         Plan {
             name,
-            channels: points.chain(residuals).collect(),
+            lives,
+            channels,
             residuals: Bound::all(&profile),
             record_fields: profile
                 .records
