@@ -26,10 +26,6 @@ mod spindle;
 mod strip_tool;
 mod test_handler;
 mod upw;
-mod etcher;
-mod lathe;
-mod lithography;
-mod spindle;
 mod wire_bonder;
 mod zone;
 
