@@ -151,6 +151,17 @@ fn expected(scenario: &Scenario, e: &Expect, events: &[Event], probe: Option<&Pr
         });
         hold(format!("answer {}", if wanted { "taken" } else { "refused" }), found);
     }
+    if !e.reaches.is_empty() {
+        let names: Vec<&str> = e.reaches.iter().map(|m| m.get_ref().as_str()).collect();
+        let found = in_time.iter().find_map(|v| match &v.body {
+            Body::Cascade { cascade: c } if c.root == *target => {
+                let reached = |name: &&str| c.effects.iter().any(|f| f.machine == *name);
+                names.iter().all(reached).then(|| format!("{} at {}", c.id, v.time))
+            }
+            _ => None,
+        });
+        hold(format!("a cascade that reaches {}", names.join(", ")), found);
+    }
     if e.resolved {
         let found = events.iter().find_map(|v| match &v.body {
             Body::IncidentResolved { incident } if Some(&incident.id) == named.as_ref() => {
@@ -196,11 +207,19 @@ fn forbidden(f: &Forbid, events: &[Event]) -> Verdict {
         {
             Some(format!("write of {} at {}", command.point, v.time))
         }
+        Body::Cascade { cascade: c } if f.cascade && here(&c.root) => {
+            Some(format!("{} from {} at {}", c.id, c.root, v.time))
+        }
         Body::Damage { machine, what } if f.damage && here(machine) => Some(format!("{what} at {}", v.time)),
         _ => None,
     };
     let mut what: Vec<String> = f.incident.iter().map(|k| format!("incident {k}")).collect();
-    for (asked, name) in [(f.any_incident, "any incident"), (f.write, "a write"), (f.damage, "damage")] {
+    for (asked, name) in [
+        (f.any_incident, "any incident"),
+        (f.write, "a write"),
+        (f.damage, "damage"),
+        (f.cascade, "cascade"),
+    ] {
         if asked {
             what.push(name.to_owned());
         }

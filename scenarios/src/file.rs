@@ -231,6 +231,10 @@ pub struct Expect {
     /// A person's answer is taken (true) or refused (false).
     #[serde(default)]
     pub answer: Option<bool>,
+    /// The target is the root of a cascade that reaches at least these machines.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub reaches: Vec<Spanned<String>>,
     /// A point's true value lies within bounds.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -273,6 +277,9 @@ pub struct Forbid {
     /// Harm to the process.
     #[serde(default)]
     pub damage: bool,
+    /// A cascade that begins on the machine.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// A scenario file cannot be used.

@@ -11,7 +11,7 @@ use aegis_models::profile::{PointSpec, Profile, Role};
 use aegis_models::{Frame, MachineIx, PointIx, Quality, Record, Seed, Site, ThreatKind, Time, Zone};
 use aegis_plant::machines;
 use aegis_sentinel::{Policy, SafetyCircuit};
-use aegis_sim::fault::{CLOCK, CLOCK_SKEW};
+use aegis_sim::fault::{CLOCK, CLOCK_SKEW, MAINS, MAINS_SAG};
 use aegis_sim::{BadTwin, FaultPlan, PersonFault, SensorFault, Twin, TwinOptions};
 use serde::Serialize;
 
@@ -107,6 +107,9 @@ pub fn right_threats(kind: &str, inject: &Inject) -> Vec<ThreatKind> {
     }
     if fault == CLOCK_SKEW {
         return CLOCK.threats.to_vec();
+    }
+    if fault == MAINS_SAG {
+        return MAINS.threats.to_vec();
     }
     let faults = machines::find(kind).map_or(&[][..], |k| k.faults);
     faults.iter().find(|f| f.name == fault).map_or(vec![], |f| f.threats.to_vec())

@@ -15,7 +15,7 @@ use aegis_sentinel::{
     Agent, AgentConfig, Correlator, Input, MachineConfig, Output, Policy, SigningKey, Stop, Verdict,
     WriteOutcome,
 };
-use aegis_sim::fault::CLOCK_SKEW;
+use aegis_sim::fault::{CLOCK_SKEW, MAINS_SAG};
 use aegis_sim::link::{Line, LinkFault, LinkKind};
 use aegis_sim::record::{BadRecording, Recorder};
 use aegis_sim::{BadTwin, FaultPlan, Intermittent, Layer, PersonFault, SensorFault, Twin, TwinOptions};
@@ -102,6 +102,7 @@ pub fn fault_plan(inject: &Inject, site: &Site) -> FaultPlan {
         (_, Some(PersonFault::WrongRecipe)) => (Layer::WrongRecipe(point()), 0.0),
         (_, Some(_)) => (Layer::SkippedMaintenance, 1.0),
         _ if name == CLOCK_SKEW => (Layer::Clock, 0.0),
+        _ if name == MAINS_SAG => (Layer::Mains, 0.0),
         _ => {
             let faults = machines::find(kind).map_or(&[][..], |k| k.faults);
             let spec = faults.iter().find(|f| f.name == name).expect("checked with the file");

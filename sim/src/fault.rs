@@ -52,6 +52,8 @@ pub enum Layer {
     Clock,
     /// Its wire: the machine itself knows nothing of it.
     Link,
+    /// The mains of the whole site: they strike every machine, this one among them.
+    Mains,
     /// A person who writes one of its set-points; at the end of the fault the old value is written back.
     WrongRecipe(PointIx),
     /// Its scheduled maintenance does not happen.
@@ -107,6 +109,17 @@ pub const CLOCK: CommonFault = CommonFault {
     doc: "the machine's clock runs off: its values bear stamps that lie ahead (or, below nought, behind)",
     unit: Some("s"),
     threats: &[ThreatKind::CommunicationLoss, ThreatKind::SensorFault],
+};
+
+/// The name of the fault of the mains.
+pub const MAINS_SAG: &str = "mains_sag";
+
+/// What can be wrong with the mains.
+pub const MAINS: CommonFault = CommonFault {
+    name: MAINS_SAG,
+    doc: "the voltage sags for every machine of the site; what is diagnosed on this one counts",
+    unit: Some("share of the voltage lost"),
+    threats: &[ThreatKind::FacilityIntegrity],
 };
 
 impl SensorFault {

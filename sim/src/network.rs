@@ -16,6 +16,7 @@ pub struct Network {
     pipes: Vec<Pipe>,
     /// Mains voltage over nominal [-].
     pub mains: f64,
+    was: f64,
 }
 
 /// One coupling: what comes from its givers is mixed, waits its delay, and goes to all its receivers.
@@ -41,7 +42,7 @@ impl Network {
             steps: (c.delay.0.as_secs_f64() / step_s).round() as usize,
             on_the_way: VecDeque::new(),
         });
-        Network { pipes: pipes.collect(), mains: 1.0 }
+        Network { pipes: pipes.collect(), mains: 1.0, was: 1.0 }
     }
 
     /// Whether nothing runs from one machine to another.
@@ -49,8 +50,14 @@ impl Network {
         self.pipes.is_empty()
     }
 
+    /// Whether every machine has all that it needs, whatever others do.
+    pub fn is_quiet(&self) -> bool {
+        self.is_empty() && self.mains == self.was
+    }
+
     /// Works out what each machine is supplied with from what each has given.
     pub fn exchange(&mut self, given: &[Given], supplies: &mut [Supply]) {
+        self.was = self.mains;
         for s in supplies.iter_mut() {
             let kept = (s.job, s.blocked);
             *s = Supply { mains: self.mains, job: kept.0, blocked: kept.1, ..Supply::default() };

@@ -233,7 +233,7 @@ impl Twin {
     /// Every machine lives through one step that ends at `plant_now`, and leaves its frame where `tick` asks for one.
     /// They touch only what is their own, so that it is the same in whatever order, and on however many threads.
     fn live(&mut self, plant_now: Time, tick: Option<u64>) {
-        if !self.network.is_empty() {
+        if !self.network.is_quiet() {
             self.network.exchange(&self.given, &mut self.supplies);
         }
         let frame_time = self.now;
@@ -277,6 +277,7 @@ impl Twin {
                 Layer::Sensor(point, kind) => {
                     unit.instruments.set_fault(k, point, kind, acts.then_some(level));
                 }
+                Layer::Mains => self.network.mains = 1.0 - level.clamp(0.0, 1.0),
                 Layer::Clock => unit.instruments.clock_ahead_s = level,
                 Layer::SkippedMaintenance => {
                     unit.machine.skip_maintenance(acts);

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use aegis_models::ThreatKind;
 use aegis_plant::machines;
-use aegis_sim::fault::{CLOCK, CommonFault};
+use aegis_sim::fault::{CLOCK, CommonFault, MAINS};
 use aegis_sim::link::LinkKind;
 use aegis_sim::{PersonFault, SensorFault};
 use serde::Serialize;
@@ -95,6 +95,7 @@ fn rows(only: Option<&str>) -> Vec<Row> {
     });
     let people = PersonFault::ALL.into_iter().map(PersonFault::common);
     process
+        .chain([common(Sort::Process, MAINS)])
         .chain(sensors.map(|f| common(Sort::Sensor, f)))
         .chain(links)
         .chain(people.map(|f| common(Sort::Person, f)))

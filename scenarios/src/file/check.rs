@@ -39,9 +39,9 @@ impl Scenario {
             if let Some(target) = &f.target {
                 known_machine(target, &part)?;
             }
-            if f.incident.is_empty() && !f.any_incident && !f.write && !f.damage {
+            if f.incident.is_empty() && !f.any_incident && !f.write && !f.damage && !f.cascade {
                 let at = f.target.as_ref().map(|t| t.span().start);
-                return Err((at, "a forbid needs incident, any_incident, write or damage".to_owned()));
+                return Err((at, "a forbid needs incident, any_incident, write, damage or cascade".to_owned()));
             }
         }
         Ok(())
@@ -92,6 +92,12 @@ impl Scenario {
                 )),
             };
         }
+        if fault == fault::MAINS_SAG {
+            return match inject.magnitude {
+                Some(m) if m > 0.0 && m <= 1.0 => Ok(()),
+                _ => Err((at, format!("{fault} needs a magnitude above 0, at most 1: the share that is lost"))),
+            };
+        }
         let faults = machines::find(&kind).map_or(&[][..], |k| k.faults);
         if !faults.iter().any(|f| f.name == fault) {
             let known = faults.iter().map(|f| f.name).chain(common_names());
@@ -134,6 +140,9 @@ impl Scenario {
         let at = Some(e.target.span().start);
         let kind = known_machine(&e.target, site)?;
         let fail = |problem: &str| Err((at, problem.to_owned()));
+        for reached in &e.reaches {
+            known_machine(reached, site)?;
+        }
         if let Some(point) = &e.point {
             known_point(point, &kind)?;
             if e.above.is_none() && e.below.is_none() {
@@ -146,9 +155,10 @@ impl Scenario {
             || e.action.is_some()
             || e.outcome.is_some()
             || e.answer.is_some()
-            || e.point.is_some();
+            || e.point.is_some()
+            || !e.reaches.is_empty();
         if !something {
-            return fail("an expect needs incident, action, outcome, answer or point");
+            return fail("an expect needs incident, action, outcome, answer, point or reaches");
         }
         if e.incident.is_none() && (e.severity.is_some() || e.resolved) {
             return fail("severity and resolved go with an incident");
@@ -171,7 +181,7 @@ impl Scenario {
 /// The names of the faults that any kind can have.
 fn common_names() -> impl Iterator<Item = &'static str> + Clone {
     let sensors = SensorFault::ALL.into_iter().map(|f| f.common().name);
-    sensors.chain([fault::CLOCK_SKEW]).chain(PersonFault::ALL.into_iter().map(|f| f.common().name))
+    sensors.chain([fault::CLOCK_SKEW, fault::MAINS_SAG]).chain(PersonFault::ALL.into_iter().map(|f| f.common().name))
 }
 
 fn check_sensor(sensor: SensorFault, inject: &Inject, kind: &str) -> Result<(), Problem> {
