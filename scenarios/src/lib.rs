@@ -12,6 +12,7 @@ pub mod parallel;
 pub mod replay;
 pub mod rulings;
 pub mod run;
+pub mod runs;
 pub mod score;
 pub mod timeline;
 pub mod truth;

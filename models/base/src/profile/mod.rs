@@ -99,6 +99,10 @@ pub struct Calibration {
     /// The fewest good samples that make a baseline.
     #[serde(default = "hundred")]
     pub min_samples: u32,
+    /// Whether the watched channels are also judged together, each against a level that may wander: MEWMA, Hotelling T2
+    /// and Q.
+    #[serde(default)]
+    pub multivariate: bool,
 }
 
 fn hundred() -> u32 {
@@ -181,6 +185,9 @@ pub struct Residual {
     /// How finely the law holds, one standard deviation [unit]: what is learned is not taken to be finer than half of it.
     #[serde(default)]
     pub accuracy: f64,
+    /// How far it may lie from what was learned without meaning anything [unit].
+    #[serde(default)]
+    pub tolerance: f64,
     /// The detectors over it.
     pub watch: Vec<Watch>,
     /// In which regimes it is judged, by name; empty for all.
@@ -268,9 +275,20 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("ahu", include_str!("../../profiles/ahu.toml")),
     ("chemical_delivery", include_str!("../../profiles/chemical_delivery.toml")),
     ("chiller", include_str!("../../profiles/chiller.toml")),
+    ("cmp", include_str!("../../profiles/cmp.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
+    ("deposition", include_str!("../../profiles/deposition.toml")),
+    ("dicing_saw", include_str!("../../profiles/dicing_saw.toml")),
+    ("die_attach", include_str!("../../profiles/die_attach.toml")),
+    ("etcher", include_str!("../../profiles/etcher.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("flip_chip", include_str!("../../profiles/flip_chip.toml")),
+    ("inspection", include_str!("../../profiles/inspection.toml")),
+    ("lathe", include_str!("../../profiles/lathe.toml")),
+    ("lithography", include_str!("../../profiles/lithography.toml")),
+    ("mold", include_str!("../../profiles/mold.toml")),
     ("scrubber", include_str!("../../profiles/scrubber.toml")),
+    ("test_handler", include_str!("../../profiles/test_handler.toml")),
     ("upw", include_str!("../../profiles/upw.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
 ];

@@ -13,7 +13,7 @@ use aegis_models::event::{Body, Event, Finding, Source};
 use aegis_models::{CommandId, Frame, MachineIx, Quality, Severity, Threat, ThreatKind, Time, Zone, limits};
 
 use crate::approval::PublicKey;
-use crate::detect::Detector;
+use crate::detect::{Detector, Heard};
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::incident::Change;
 use crate::io::{Input, Output};
@@ -184,7 +184,18 @@ impl Agent {
             for (channel, spec) in m.monitor.channels.iter_mut().zip(&plan.channels) {
                 channel.end_learning(spec);
             }
+            m.monitor.joint.end_learning();
         }
+    }
+
+    /// What the channels of a machine said together at its latest frame.
+    pub fn heard(&self, machine: MachineIx) -> Heard {
+        self.machines[usize::from(machine.0)].monitor.heard
+    }
+
+    /// What comes next is no neighbour of what came before: another recording begins.
+    pub fn break_off(&mut self) {
+        self.machines.iter_mut().for_each(|m| m.monitor.break_off());
     }
 
     fn emit(&mut self, body: Body) {
@@ -317,7 +328,7 @@ impl Agent {
                 channels: Vec::new(),
             }];
         }
-        if m.monitor.channels.iter().all(|c| c.claim.is_none()) {
+        if m.monitor.joint.alarm.is_none() && m.monitor.channels.iter().all(|c| c.claim.is_none()) {
             return Vec::new();
         }
         diagnose(plan, &m.monitor, self.now)

@@ -37,7 +37,10 @@ impl Agent {
                 d.threat.confidence = d.threat.confidence.min(SHARED);
                 format!("{same} of its {judging} peers show {name} {way} as well: look at what they share")
             } else {
-                format!("{} of its {judging} peers have {name} as learned: it is this one's own", judging - same)
+                format!(
+                    "{} of its {judging} peers have {name} as learned: it is this one's own",
+                    judging - same
+                )
             };
             d.threat.evidence.push(evidence);
             d.threat.evidence.truncate(aegis_models::limits::EVIDENCE_PER_THREAT);
