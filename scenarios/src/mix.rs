@@ -273,7 +273,8 @@ mod tests {
         let site = ffu();
         let all = species(&site, &[Sort::Process, Sort::Sensor]);
         assert!(all.len() > 30, "{}", all.len());
-        let known: Observables = all.iter().map(|s| (s.clone(), Some(2.0))).collect();
+        let sized = |s: &Species| SensorFault::find(&s.fault).is_none_or(|f| f.common().unit.is_some());
+        let known: Observables = all.iter().map(|s| (s.clone(), sized(s).then_some(2.0))).collect();
         let mix = |seed, n| draw(&site, seed, n, &all, &known, SEEN, true).unwrap();
         assert_eq!(mix(7, 3).text, mix(7, 3).text);
         assert_ne!(mix(7, 3).text, mix(8, 3).text);

@@ -116,7 +116,8 @@ impl Report {
             n.flaws.iter().for_each(|f| text += &format!("  seed {}: {f}\n", n.seed));
         }
         for s in &self.unseen {
-            text += &format!("never seen at any size tried: {} {}\n", s.kind, s.fault);
+            let point = s.point.as_deref().unwrap_or_default();
+            text += &format!("never seen at any size tried: {} {} {point}\n", s.kind, s.fault);
         }
         for f in self.figures() {
             let (style, word) = match f.met() {
