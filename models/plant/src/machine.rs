@@ -1,6 +1,6 @@
 //! What the twin asks of a machine.
 
-use aegis_models::profile::Profile;
+use aegis_models::profile::{BurstSpec, Profile};
 use aegis_models::{Command, PointIx, Record, Rng, ThreatKind, Time};
 
 use crate::supply::{Given, Supply};
@@ -18,6 +18,12 @@ pub trait Machine: Send {
 
     /// A maintenance crew renews what wears: filter, tool, capillary, bearing, belt.
     fn service(&mut self);
+
+    /// The waveform of that kind as it is now, from a stream of its own; none while there is nothing to take one of, and
+    /// then nothing is drawn.
+    fn burst(&mut self, _spec: &BurstSpec, _rng: &mut Rng) -> Option<Vec<f64>> {
+        None
+    }
 }
 
 /// All that a step may use.

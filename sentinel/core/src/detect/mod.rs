@@ -13,6 +13,7 @@ mod limit;
 mod rate;
 pub mod residual;
 mod shift;
+pub mod spectrum;
 mod stuck;
 
 use aegis_models::event::Finding;
