@@ -115,7 +115,8 @@ impl Feed {
             })
             .collect();
         let machine = MachineIx(0);
-        self.agent.handle(time, Input::Frame(Frame { time, machine, samples, records: vec![] }));
+        self.agent
+            .handle(time, Input::Frame(Frame { time, machine, samples, records: vec![], bursts: vec![] }));
         let mut verdict = RowVerdict {
             alarm: false,
             event: false,
@@ -189,6 +190,7 @@ fn profile(recording: &Recording) -> Profile {
         bacnet: None,
         points,
         records: vec![],
+        bursts: vec![],
         residuals: vec![],
         lives: vec![],
         commands: vec![],

@@ -251,7 +251,7 @@ impl Tier {
                     let time = if early { now } else { heard.time };
                     let said = (time, heard.samples, heard.records);
                     let Some((samples, records)) = joined(&mut inputs, machine, said) else { continue };
-                    (machine, Input::Frame(Frame { time, machine, samples, records }))
+                    (machine, Input::Frame(Frame { time, machine, samples, records, bursts: vec![] }))
                 }
                 FromLink::State(machine, up, detail) => (machine, Input::Link { machine, up, detail }),
                 // After everything that was heard: what is read back must not be older than the write.

@@ -4,7 +4,8 @@
 //! DIR/run.json         what was run: scenario, seed, machines
 //!     events.jsonl     the timeline, one event a line
 //!     inputs.jsonl     what the sentinel was told besides samples, one a line, with its place among the frames
-//!     samples.parquet  one row a value: order, time_ns, machine, point, value, quality, record
+//!     samples.parquet  one row a value: order, time_ns, machine, point, value, quality, record; -1 where a value is of
+//!                      no record, -2 where it is one of a waveform, whose name stands for the point's
 //! ```
 //!
 //! pandas, DuckDB and `aegis replay` read the same files.
@@ -15,7 +16,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_models::{Event, Frame, MachineIx, Profile, Quality, Record, Sample, Time};
+use aegis_models::{Burst, Event, Frame, MachineIx, Profile, Quality, Record, Sample, Time};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
@@ -28,6 +29,9 @@ use serde::de::DeserializeOwned;
 
 /// Rows of one chunk: an hour of the fab is a few dozen of them.
 const CHUNK_ROWS: usize = 128 * 1024;
+/// The record of a value that is of none, and of one that is of a waveform.
+const NO_RECORD: i32 = -1;
+const WAVEFORM: i32 = -2;
 
 const SCHEMA: &str = "message samples {
     REQUIRED INT64 order;
@@ -172,7 +176,7 @@ impl Recorder {
             c.record.push(record);
         };
         for s in &frame.samples {
-            row(usize::from(s.point.0), s.value, s.quality, -1);
+            row(usize::from(s.point.0), s.value, s.quality, NO_RECORD);
         }
         for (n, r) in frame.records.iter().enumerate() {
             let fields = &profile.records[usize::from(r.kind)].fields;
@@ -180,6 +184,19 @@ impl Recorder {
                 let point = profile.point_ix(field).expect("checked with the profile");
                 let quality = if value.is_nan() { Quality::Bad } else { Quality::Good };
                 row(usize::from(point.0), *value, quality, n as i32);
+            }
+        }
+        for b in &frame.bursts {
+            let name = ByteArray::from(profile.bursts[usize::from(b.kind)].id.as_str());
+            let c = &mut self.columns;
+            for value in &b.values {
+                c.order.push(order as i64);
+                c.time.push(frame.time.ns as i64);
+                c.machine.push(machine.clone());
+                c.point.push(name.clone());
+                c.value.push(*value);
+                c.quality.push(Quality::Good as i32);
+                c.record.push(WAVEFORM);
             }
         }
         if self.columns.order.len() >= CHUNK_ROWS { self.flush() } else { Ok(()) }
@@ -313,15 +330,27 @@ impl Frames {
             point: text(&c.point[row]),
         };
         let (machine, profile) = self.machines.get(&text(&c.machine[row])).ok_or_else(unknown)?;
-        let point = profile.point_ix(&text(&c.point[row])).ok_or_else(unknown)?;
         let (order, machine) = (c.order[row] as u64, *machine);
         if self.open.as_ref().is_none_or(|(o, _)| *o != order) {
             frames.extend(self.open.take());
             let time = Time { ns: c.time[row] as u64 };
-            self.open = Some((order, Frame { time, machine, samples: vec![], records: vec![] }));
+            self.open =
+                Some((order, Frame { time, machine, samples: vec![], records: vec![], bursts: vec![] }));
         }
         let Some((_, frame)) = &mut self.open else { return Ok(()) };
         let value = c.value[row];
+        if c.record[row] == WAVEFORM {
+            let kind = profile.burst_ix(&text(&c.point[row])).ok_or_else(unknown)?;
+            match frame.bursts.last_mut().filter(|b| b.kind == kind) {
+                Some(b) => b.values.push(value),
+                None => {
+                    let rate_hz = profile.bursts[usize::from(kind)].rate_hz;
+                    frame.bursts.push(Burst { kind, rate_hz, values: vec![value] });
+                }
+            }
+            return Ok(());
+        }
+        let point = profile.point_ix(&text(&c.point[row])).ok_or_else(unknown)?;
         let Ok(record) = usize::try_from(c.record[row]) else {
             let quality = match c.quality[row] {
                 0 => Quality::Good,

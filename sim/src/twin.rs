@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_models::event::{Body, Event, Source};
-use aegis_models::profile::Profile;
-use aegis_models::{Command, CommandId, Frame, MachineIx, PointIx, Record, Rng, Seed, Site, Time};
+use aegis_models::profile::{BurstSpec, Profile};
+use aegis_models::{Burst, Command, CommandId, Frame, MachineIx, PointIx, Record, Rng, Seed, Site, Time};
 use aegis_plant::{Given, Image, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, machines};
 use rayon::prelude::*;
 
@@ -16,6 +16,10 @@ use crate::network::Network;
 
 /// The base step. A machine may take smaller ones inside.
 pub const STEP: Duration = Duration::from_millis(100);
+/// When a machine takes its first waveforms.
+const FIRST_BURST: Time = Time::from_secs(60);
+/// Ticks between two looks at whether a waveform is due.
+const BURST_TICKS: u64 = 10;
 
 /// How long coupled machines live together before the twin begins: the air of a bay settles within an hour.
 const SETTLING: Duration = Duration::from_secs(3_600);
@@ -88,6 +92,15 @@ struct Unit {
     /// Points by how many ticks lie between their samples.
     schedule: Vec<(u64, Vec<PointIx>)>,
     record_fields: Vec<Vec<PointIx>>,
+    bursts: Vec<BurstClock>,
+    burst_rng: Rng,
+}
+
+/// When a waveform is next taken.
+struct BurstClock {
+    next: Time,
+    /// When the last was, and what its trigger's point showed then.
+    last: Option<(Time, f64)>,
 }
 
 struct Scheduled {
@@ -339,6 +352,8 @@ impl Unit {
                 .iter()
                 .map(|r| r.fields.iter().filter_map(|f| profile.point_ix(f)).collect())
                 .collect(),
+            bursts: profile.bursts.iter().map(|_| BurstClock { next: FIRST_BURST, last: None }).collect(),
+            burst_rng: stream("burst"),
             profile,
         })
     }
@@ -359,7 +374,9 @@ impl Unit {
     fn read(&mut self, time: Time, machine: MachineIx, tick: u64) -> Option<Frame> {
         let due: usize =
             self.schedule.iter().filter(|(every, _)| tick.is_multiple_of(*every)).map(|(_, p)| p.len()).sum();
-        if due == 0 && self.image.records.is_empty() {
+        // What a trigger watches is what its instrument showed last.
+        let bursts = if tick.is_multiple_of(BURST_TICKS) { self.take_bursts(time) } else { vec![] };
+        if due == 0 && self.image.records.is_empty() && bursts.is_empty() {
             return None;
         }
         let mut samples = Vec::with_capacity(due);
@@ -372,7 +389,25 @@ impl Unit {
         for record in &mut records {
             self.read_record(record);
         }
-        Some(Frame { time: self.instruments.stamp(time), machine, samples, records })
+        Some(Frame { time: self.instruments.stamp(time), machine, samples, records, bursts })
+    }
+
+    /// The waveforms that are due, or that their triggers ask for; one that cannot be taken now is taken when it can.
+    fn take_bursts(&mut self, now: Time) -> Vec<Burst> {
+        let mut taken = Vec::new();
+        for (kind, (spec, clock)) in self.profile.bursts.iter().zip(&mut self.bursts).enumerate() {
+            let shown = trigger_shows(spec, &self.profile, &self.instruments);
+            if now < clock.next && !triggered(spec, clock, shown, now) {
+                continue;
+            }
+            let Some(mut values) = self.machine.burst(spec, &mut self.burst_rng) else { continue };
+            // As a wire carries it.
+            values.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+            clock.next = now.after(spec.period.0);
+            clock.last = Some((now, shown));
+            taken.push(Burst { kind: kind as u16, rate_hz: spec.rate_hz, values });
+        }
+        taken
     }
 
     fn read_record(&mut self, record: &mut Record) {
@@ -383,6 +418,18 @@ impl Unit {
             }
         }
     }
+}
+
+/// What the point of a waveform's trigger shows.
+fn trigger_shows(spec: &BurstSpec, profile: &Profile, instruments: &Instruments) -> f64 {
+    let point = spec.trigger.as_ref().and_then(|t| profile.point_ix(&t.point));
+    point.map_or(0.0, |p| instruments.readings[usize::from(p.0)].value)
+}
+
+/// Whether that point has risen far enough since the last waveform.
+fn triggered(spec: &BurstSpec, clock: &BurstClock, shown: f64, now: Time) -> bool {
+    let (Some(t), Some((last, before))) = (&spec.trigger, clock.last) else { return false };
+    shown >= before + t.rise && now.since(last) >= t.min_interval.0
 }
 
 /// Points by how many ticks lie between their samples; fields of records have no schedule.

@@ -172,7 +172,7 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
         };
         let samples = (0..).zip(&profile.points).map(sample).collect();
         let (time, machine) = (Time::from_secs(second), MachineIx(0));
-        agent.publish(&Frame { time, machine, samples, records: Vec::new() });
+        agent.publish(&Frame { time, machine, samples, records: Vec::new(), bursts: Vec::new() });
     }
     let targets = [
         ("/probe", ""),

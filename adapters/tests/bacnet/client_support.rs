@@ -32,7 +32,7 @@ pub fn served() -> (Client, Handle) {
 }
 
 pub fn frame(samples: Vec<Sample>) -> Frame {
-    Frame { time: Time::ZERO, machine: MachineIx(0), samples, records: vec![] }
+    Frame { time: Time::ZERO, machine: MachineIx(0), samples, records: vec![], bursts: vec![] }
 }
 
 pub async fn recv(far: &mut Pipe) -> Vec<u8> {

@@ -297,6 +297,7 @@ fn a_happening_shows_its_values() {
         machine: MachineIx(0),
         samples: vec![],
         records: vec![Record { kind: 0, values: vec![21.5] }],
+        bursts: vec![],
     };
     s.publish(&frame.samples, &frame.records);
     s.advance(Time::ZERO);

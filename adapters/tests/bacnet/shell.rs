@@ -51,6 +51,7 @@ async fn over_udp_values_writes_and_changes_go_both_ways() {
         machine: MachineIx(0),
         samples: vec![good("supply_temp", 33.0)],
         records: vec![],
+        bursts: vec![],
     };
     served.handle.publish(&frame);
     let told = timeout(SOON, async {

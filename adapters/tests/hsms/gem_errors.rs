@@ -127,7 +127,13 @@ fn a_host_that_takes_nothing_costs_bounded_memory() {
     p.enable_events();
     let frame_of = |p: &mut Pair| {
         let records = vec![aegis_models::Record { kind: 0, values: vec![1.0; 10] }];
-        aegis_models::Frame { time: p.now, machine: aegis_models::MachineIx(0), samples: vec![], records }
+        aegis_models::Frame {
+            time: p.now,
+            machine: aegis_models::MachineIx(0),
+            samples: vec![],
+            records,
+            bursts: vec![],
+        }
     };
     for _ in 0..3_000 {
         let frame = frame_of(&mut p);

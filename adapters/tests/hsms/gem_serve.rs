@@ -105,6 +105,7 @@ fn frame(profile: &Profile, samples: &[(&str, f64)], bond: bool) -> Frame {
         machine: MachineIx(0),
         samples: samples.iter().map(sample).collect(),
         records: if bond { vec![sound] } else { vec![] },
+        bursts: vec![],
     }
 }
 

@@ -232,7 +232,7 @@ impl Pair {
             quality: Quality::Good,
         };
         let samples = samples.iter().map(sample).collect();
-        Frame { time: self.now, machine: MachineIx(0), samples, records }
+        Frame { time: self.now, machine: MachineIx(0), samples, records, bursts: vec![] }
     }
 
     pub fn point(&self, id: &str) -> PointIx {

@@ -209,8 +209,13 @@ impl Line {
         let records = if bond { vec![aegis_models::Record { kind: 0, values: sound }] } else { vec![] };
         self.now = self.now.after(Duration::from_millis(100));
         let samples = samples.iter().map(sample).collect();
-        let frame =
-            aegis_models::Frame { time: self.now, machine: aegis_models::MachineIx(0), samples, records };
+        let frame = aegis_models::Frame {
+            time: self.now,
+            machine: aegis_models::MachineIx(0),
+            samples,
+            records,
+            bursts: vec![],
+        };
         self.equipment.publish(self.now, &frame);
         self.exchange();
     }

@@ -55,6 +55,7 @@ pub fn frame(time: Time, values: &[f64]) -> Frame {
         machine: MachineIx(0),
         samples: (0..).zip(values).map(sample).collect(),
         records: Vec::new(),
+        bursts: Vec::new(),
     }
 }
 

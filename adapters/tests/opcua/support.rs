@@ -49,6 +49,7 @@ pub fn frame(ms: u64, change: &[(&str, f64, Quality)]) -> Frame {
         machine: MachineIx(0),
         samples: samples.collect(),
         records: Vec::new(),
+        bursts: Vec::new(),
     }
 }
 

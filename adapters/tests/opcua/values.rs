@@ -42,7 +42,13 @@ fn any_sequence_of_frames_is_read_back_equal() {
                 expected[usize::from(s.point.0)] = (s.value, if finite { s.quality } else { Quality::Bad });
             }
             let time = Time::from_millis(100 * case);
-            server.mill.publish(&Frame { time, machine: MachineIx(0), samples, records: Vec::new() });
+            server.mill.publish(&Frame {
+                time,
+                machine: MachineIx(0),
+                samples,
+                records: Vec::new(),
+                bursts: Vec::new(),
+            });
             let read = client.read_points().await.unwrap();
             for (s, (value, quality)) in read.iter().zip(&expected) {
                 assert_eq!(s.quality, *quality, "case {case}, point {}", s.point.0);

@@ -20,7 +20,7 @@ pub mod time;
 pub use action::{Action, ActionKind, Command, CommandId};
 pub use event::{Body, Event, Source};
 pub use profile::Profile;
-pub use sample::{Frame, PointIx, Quality, Record, Sample};
+pub use sample::{Burst, Frame, PointIx, Quality, Record, Sample};
 pub use seed::{Rng, Seed};
 pub use site::{MachineIx, Protocol, Site};
 pub use threat::{Severity, Threat, ThreatKind, Zone};

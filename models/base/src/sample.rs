@@ -47,6 +47,20 @@ pub struct Frame {
     pub samples: Vec<Sample>,
     /// Happenings that ended at this moment, in order.
     pub records: Vec<Record>,
+    /// Waveforms that ended at this moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bursts: Vec<Burst>,
+}
+
+/// A waveform: many samples of one quantity at an even rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Burst {
+    /// The place of its kind in the profile's bursts.
+    pub kind: u16,
+    /// Samples a second [Hz].
+    pub rate_hz: f64,
+    /// The samples, in the kind's unit, the last at the frame's time.
+    pub values: Vec<f64>,
 }
 
 /// The values of one happening: a bond, a wafer, a recipe step.

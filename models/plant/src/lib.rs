@@ -6,6 +6,7 @@
 mod machine;
 pub mod machines;
 mod supply;
+pub mod vibration;
 
 pub use machine::{FaultSpec, Harm, Image, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 pub use supply::{Air, E10, Given, GivenAir, Job, Load, ProcessWater, Quality, Supply, Upw};

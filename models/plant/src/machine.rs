@@ -1,6 +1,6 @@
 //! What the twin asks of a machine.
 
-use aegis_models::profile::Profile;
+use aegis_models::profile::{BurstSpec, Profile};
 use aegis_models::{Command, PointIx, Record, Rng, ThreatKind, Time};
 
 use crate::supply::{Given, Supply};
@@ -23,6 +23,12 @@ pub trait Machine: Send {
     /// Says whether there is any to skip; false for a kind that has none.
     fn skip_maintenance(&mut self, _skip: bool) -> bool {
         false
+    }
+
+    /// The waveform of that kind as it is now, from a stream of its own; none while there is nothing to take one of, and
+    /// then nothing is drawn.
+    fn burst(&mut self, _spec: &BurstSpec, _rng: &mut Rng) -> Option<Vec<f64>> {
+        None
     }
 }
 

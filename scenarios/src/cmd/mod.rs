@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bearing;
 mod client;
 mod detect;
 mod fab;
@@ -60,6 +61,8 @@ enum Command {
     Physics(physics::Args),
     /// Run the detectors over a recording of real equipment
     Detect(detect::Args),
+    /// Diagnose a rolling bearing from a recorded waveform
+    Bearing(bearing::Args),
     /// Feed a recorded run to a fresh sentinel and compare
     Replay(replay::Args),
     /// Print the JSON Schema of what a user may write
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Gem(args) => gem::run(args),
         Command::Physics(args) => physics::run(args),
         Command::Detect(args) => detect::run(args),
+        Command::Bearing(args) => bearing::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Sentinel(args) => aegis_edge::run(args),

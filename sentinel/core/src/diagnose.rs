@@ -81,7 +81,8 @@ fn sensors(plan: &Plan, open: &mut Vec<&Symptom>) -> Vec<Diagnosis> {
         let tainted = |channel: usize| {
             channel == liar.channel
                 || channel.checked_sub(plan.profile.points.len()).is_some_and(|k| {
-                    plan.residuals[k].inputs().iter().any(|p| usize::from(p.0) == liar.channel)
+                    let law = plan.residuals.get(k);
+                    law.is_some_and(|r| r.inputs().iter().any(|p| usize::from(p.0) == liar.channel))
                 })
         };
         let channels = open.iter().map(|s| s.channel).filter(|c| tainted(*c)).collect();
@@ -138,7 +139,8 @@ fn judged(plan: &Plan, monitor: &Monitor, s: &Signature, explained: &[&Symptom],
     let confidence = BASE_CONFIDENCE + SUPPORT * share + CLARITY * (loudest - 1.0).clamp(0.0, 1.0);
     let value = |channel: &str| plan.channel(channel).and_then(|i| monitor.smooth[i]);
     let mut severity = s.severity.base;
-    let mut evidence = vec![s.why.clone()];
+    let part = explained.iter().map(|e| e.part.as_str()).find(|p| !p.is_empty());
+    let mut evidence = vec![part.map_or_else(|| s.why.clone(), |p| format!("{}: {p}", s.why))];
     for rule in &s.severity.raise {
         let Some(x) = value(&rule.channel) else { continue };
         let (holds, limit, way) = match (rule.above, rule.below) {

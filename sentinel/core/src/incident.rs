@@ -184,7 +184,7 @@ impl Book {
 }
 
 impl Tracked {
-    /// The same threat again. True when a reader must know: it got worse, or lastingly milder.
+    /// The same threat again. True when a reader must know: it got worse, lastingly milder, or its part is named.
     fn see(&mut self, d: Diagnosis, now: Time) -> bool {
         self.quiet_since = None;
         self.incident.last_seen = now;
@@ -194,9 +194,16 @@ impl Tracked {
         let severity = self.believe(d.threat.severity, now);
         let doubtful = (d.threat.confidence < self.incident.threat.confidence - 0.05)
             || (d.threat.confidence > self.incident.threat.confidence + 0.05);
+        // A waveform has named the part: a reader must know, and nothing else of it changes.
+        let named = match (self.incident.threat.evidence.first(), d.threat.evidence.first()) {
+            (Some(old), Some(new)) => {
+                new.strip_prefix(old.as_str()).is_some_and(|part| part.starts_with(": "))
+            }
+            _ => false,
+        };
         self.incident.threat = Threat { severity, ..d.threat };
         self.undecided |= doubtful;
-        let changed = before != (severity, self.incident.threat.kind);
+        let changed = before != (severity, self.incident.threat.kind) || named;
         if changed {
             self.changed();
         }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_models::event::Finding;
+use aegis_models::physics::bearing::Bearing;
 use aegis_models::profile::{DataType, Direction, Role, Term};
-use aegis_models::{Frame, PointIx, Profile, Quality, Time};
+use aegis_models::signal::Plans;
+use aegis_models::{Burst, Frame, PointIx, Profile, Quality, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::detect::residual::Bound;
+use crate::detect::spectrum::{BearingFault, diagnose_bearing};
 use crate::detect::{Channel, ChannelSpec, Heard, Joint, learning_rows};
 
 /// A point is stale after this many of its periods without a good value, and never before its machine's patience ends.
@@ -44,7 +47,7 @@ pub struct Plan {
     pub name: String,
     /// Its kind's profile.
     pub profile: Arc<Profile>,
-    /// Points first, then residuals.
+    /// Points first, then residuals, then what waveforms are judged by.
     pub channels: Vec<ChannelSpec>,
     /// The laws over its points, in the order of the residual channels.
     pub residuals: Vec<Bound>,
@@ -53,6 +56,8 @@ pub struct Plan {
     /// The channels that are judged together; none when the profile does not ask for it.
     pub joint: Vec<usize>,
     record_fields: Vec<Vec<PointIx>>,
+    /// For each kind of waveform, the point that tells the shaft's speed, and the bearing.
+    bursts: Vec<(PointIx, Bearing)>,
     regime_point: Option<PointIx>,
     regimes: Vec<u16>,
     setpoints: Vec<PointIx>,
@@ -94,6 +99,9 @@ pub struct Monitor {
     /// Whether it has said that it watches.
     pub announced: bool,
     checked_stale: Time,
+    /// Transforms that were made for waveforms; not remembered.
+    #[serde(skip)]
+    plans: Plans,
 }
 
 /// A channel's present departure, as diagnosis and people see it.
@@ -105,6 +113,10 @@ pub struct Symptom {
     pub term: Term,
     /// The statistic that spoke loudest.
     pub detector: String,
+    /// What a waveform shows, in words; empty for what is no waveform's.
+    pub note: String,
+    /// What is at fault, in words that stay the same while it is; empty for what is no waveform's.
+    pub part: String,
     /// The statistic's value over its limit at its worst.
     pub peak: f64,
     /// The channel's value at its worst [its unit].
@@ -152,6 +164,9 @@ impl Symptom {
                 figure(self.value),
                 figure(self.expected)
             ),
+            Direction::High if !self.note.is_empty() => {
+                format!("{name}, {}: {}; seen since {}", self.part, self.note, self.since)
+            }
             way => format!(
                 "{name} is {way}: {}{unit} against {}{unit} as learned, {} at {:.1} times its limit since {}",
                 figure(self.value),
@@ -225,7 +240,19 @@ impl Plan {
             span,
             min_samples,
         });
-        let channels: Vec<ChannelSpec> = points.chain(residuals).collect();
+        let bursts = profile.bursts.iter().map(|b| ChannelSpec {
+            id: b.channel.clone(),
+            unit: String::new(),
+            data: Default::default(),
+            // Its limit is its own: nothing is learned.
+            watch: vec![],
+            accuracy: 0.0,
+            range: None,
+            only: regimes_of(&b.only),
+            span,
+            min_samples,
+        });
+        let channels: Vec<ChannelSpec> = points.chain(residuals).chain(bursts).collect();
         let lives = profile.lives.iter();
         let place = |id: &str| channels.iter().position(|c| c.id == id).expect("checked with the profile");
         let lives = lives.map(|l| (place(&l.channel), l.end)).collect();
@@ -240,6 +267,11 @@ impl Plan {
                 .records
                 .iter()
                 .map(|r| r.fields.iter().filter_map(|f| profile.point_ix(f)).collect())
+                .collect(),
+            bursts: profile
+                .bursts
+                .iter()
+                .filter_map(|b| Some((profile.point_ix(&b.speed)?, b.bearing.bearing())))
                 .collect(),
             regime_point: regime.and_then(|r| profile.point_ix(&r.point)),
             regimes: regime.map_or(vec![], |r| r.names.keys().filter_map(|k| k.parse().ok()).collect()),
@@ -351,6 +383,11 @@ impl Monitor {
         for record in &frame.records {
             self.observe_record(plan, regime, settling, now, record, raised);
         }
+        if !settling {
+            for burst in &frame.bursts {
+                self.observe_burst(plan, regime, now, burst, raised);
+            }
+        }
         if now.since(self.checked_stale) >= Duration::from_secs(1) {
             self.checked_stale = now;
             self.find_stale(plan, now, raised);
@@ -381,6 +418,8 @@ impl Monitor {
                 channel,
                 term: Term { channel: plan.channels[channel].id.clone(), direction: c.direction },
                 detector: c.detector.clone(),
+                note: c.note.clone(),
+                part: c.part.clone(),
                 peak: c.peak,
                 value: c.value,
                 expected: c.expected,
@@ -557,6 +596,31 @@ impl Monitor {
         }
         if !settling {
             self.observe_residuals(plan, regime, now, |p| fields.contains(&p), raised);
+        }
+    }
+
+    /// A waveform whose shaft's speed is known becomes a value of its channel: the strongest family of the bearing's lines
+    /// over its limit. One that cannot be analysed (too few turns, a dead sensor) says nothing.
+    fn observe_burst(&mut self, plan: &Plan, regime: u16, now: Time, burst: &Burst, raised: &mut Vec<usize>) {
+        let kind = usize::from(burst.kind);
+        let Some((speed, bearing)) = plan.bursts.get(kind) else { return };
+        let i = plan.profile.points.len() + plan.residuals.len() + kind;
+        let judged = plan.channels[i].only.as_ref().is_none_or(|o| o.contains(&regime));
+        let speed = usize::from(speed.0);
+        let Some(rpm) = self.latest[speed].filter(|_| judged && !self.in_doubt[speed]) else { return };
+        let Ok(v) = diagnose_bearing(&mut self.plans, &burst.values, burst.rate_hz, rpm, bearing) else {
+            return;
+        };
+        let (ratio, part) = match v.fault {
+            // Lines of several families may each stand below what they mean together, and the other way round.
+            BearingFault::None => (v.ratio.min(0.99), ""),
+            BearingFault::Inner => (v.ratio.max(1.0), "the inner race"),
+            BearingFault::Outer => (v.ratio.max(1.0), "the outer race"),
+            BearingFault::Ball => (v.ratio.max(1.0), "a rolling element or the cage"),
+        };
+        self.take(i, ratio);
+        if self.channels[i].observe_waveform(now, ratio, part, v.evidence.join("; ")) {
+            raised.push(i);
         }
     }
 

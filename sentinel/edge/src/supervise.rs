@@ -150,7 +150,7 @@ mod tests {
     fn frame(s: u64) -> (Time, Input) {
         let time = Time::from_secs(s);
         let samples = vec![Sample { point: PointIx(0), value: 1_000.0 + s as f64, quality: Quality::Good }];
-        (time, Input::Frame(Frame { time, machine: MachineIx(0), samples, records: vec![] }))
+        (time, Input::Frame(Frame { time, machine: MachineIx(0), samples, records: vec![], bursts: vec![] }))
     }
 
     fn stop(serial: u64) -> SignedStop {

@@ -150,7 +150,13 @@ fn pymodbus_writes_single_registers_and_bits_of_them() {
     let (entry, setting) = (site.machines[0].clone(), Setting::now());
     let open = Door::listen(&entry.endpoints[0], "127.0.0.1:0", &entry, &profile, &setting);
     let (door, address, serving) = runtime.block_on(open).expect("it is served");
-    door.served().publish(&Frame { time: Time::ZERO, machine: MachineIx(0), samples, records: vec![] });
+    door.served().publish(&Frame {
+        time: Time::ZERO,
+        machine: MachineIx(0),
+        samples,
+        records: vec![],
+        bursts: vec![],
+    });
     runtime.spawn(serving);
     site.machines[0].endpoints[0].address = address;
     let mut fab = fab_of(&site);

@@ -81,7 +81,7 @@ impl Wire {
     /// Shows values, and what happened.
     fn publish(&mut self, samples: Vec<Sample>, records: Vec<Record>) {
         self.now = self.now.after(Duration::from_secs(1));
-        let frame = Frame { time: self.now, machine: MachineIx(0), samples, records };
+        let frame = Frame { time: self.now, machine: MachineIx(0), samples, records, bursts: vec![] };
         self.door.served().publish(&frame);
     }
 
@@ -217,7 +217,7 @@ fn an_equipment_that_connects_by_itself_is_heard_by_a_sentinel_that_listens() {
         let units = profile.point_ix("units").expect("it counts units");
         let temp = profile.records[0].fields.iter().position(|f| f == "capillary_temp").expect("a field");
         let samples = vec![Sample { point: units, value: 41.0, quality: Quality::Good }];
-        handle.publish(&Frame { time: Time::ZERO, machine: MachineIx(0), samples, records: vec![] });
+        handle.publish(&Frame { time: Time::ZERO, machine: MachineIx(0), samples, records: vec![], bursts: vec![] });
         let often = ServeOptions { t5: Duration::from_millis(50), ..ServeOptions::default() };
         tokio::spawn(serve_active(address, handle.clone(), often, std::future::pending()));
         let equipment = Equipment {
@@ -246,7 +246,7 @@ fn an_equipment_that_connects_by_itself_is_heard_by_a_sentinel_that_listens() {
         let mut values = vec![1.0; profile.records[0].fields.len()];
         values[temp] = 200.0;
         let records = vec![Record { kind: 0, values }];
-        handle.publish(&Frame { time: Time::from_secs(1), machine: MachineIx(0), samples: vec![], records });
+        handle.publish(&Frame { time: Time::from_secs(1), machine: MachineIx(0), samples: vec![], records, bursts: vec![] });
         let told = timeout(PATIENCE, async {
             let text = "alarm 5: Capillary temperature high";
             while !matches!(from_link.recv().await.expect("the link lives"), FromLink::State(_, true, note) if note.contains(text)) {}

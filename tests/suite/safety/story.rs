@@ -142,6 +142,7 @@ impl Rig {
             machine: MachineIx(0),
             samples: values.iter().enumerate().map(sample).collect(),
             records: vec![],
+            bursts: vec![],
         }
     }
 

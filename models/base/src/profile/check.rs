@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Access, DataType, ModbusTable, OpcuaWrite, Profile, Role};
+use super::{Access, BearingSpec, DataType, ModbusTable, OpcuaWrite, Profile, Role};
 use crate::{limits, physics::residual};
 
 /// Why a profile cannot be used.
@@ -42,6 +42,7 @@ impl Profile {
         self.check_bacnet()?;
         self.check_records()?;
         self.check_residuals()?;
+        self.check_bursts()?;
         self.check_commands()?;
         self.check_gem()?;
         self.check_mtconnect()?;
@@ -52,11 +53,13 @@ impl Profile {
 
     fn check_points(&self) -> Result<(), BadProfile> {
         let mut names = BTreeSet::new();
-        for id in self.points.iter().map(|p| &p.id).chain(self.residuals.iter().map(|r| &r.id)) {
+        let bursts = self.bursts.iter().flat_map(|b| [&b.id, &b.channel]);
+        let derived = self.residuals.iter().map(|r| &r.id).chain(bursts);
+        for id in self.points.iter().map(|p| &p.id).chain(derived) {
             if !names.insert(id) {
                 return refuse(
                     format!("point {id}"),
-                    "stands twice; points and residuals share one set of names",
+                    "stands twice; points, residuals and bursts share one set of names",
                 );
             }
         }
@@ -250,6 +253,43 @@ impl Profile {
         Ok(())
     }
 
+    fn check_bursts(&self) -> Result<(), BadProfile> {
+        for b in &self.bursts {
+            let place = || format!("burst {}", b.id);
+            let point = |id: &String| self.points.iter().any(|p| &p.id == id && p.record.is_none());
+            if !(100.0..=1e6).contains(&b.rate_hz) {
+                return refuse(place(), format!("rate_hz {}: 100 to 1,000,000 would be right", b.rate_hz));
+            }
+            if !(256..=limits::BURST_SAMPLES).contains(&(b.samples as usize)) {
+                return refuse(place(), format!("samples: 256 to {} would be right", limits::BURST_SAMPLES));
+            }
+            if b.period.0.as_secs() < 10 {
+                return refuse(place(), "period: ten seconds or more would be right");
+            }
+            if !point(&b.speed) {
+                return refuse(place(), format!("speed: no point is named {}", b.speed));
+            }
+            if let Some(t) = &b.trigger
+                && !(point(&t.point) && t.rise > 0.0 && t.rise.is_finite() && t.min_interval.0.as_secs() >= 5)
+            {
+                return refuse(
+                    place(),
+                    "trigger: a point, a rise above zero and five seconds or more would be right",
+                );
+            }
+            let BearingSpec { elements, element_mm, pitch_mm, contact_deg } = b.bearing;
+            let fits = (3..=200).contains(&elements) && element_mm > 0.0 && element_mm < pitch_mm;
+            if !(fits && (0.0..60.0).contains(&contact_deg)) {
+                return refuse(
+                    place(),
+                    "bearing: 3 to 200 elements, smaller than the pitch diameter, at 0 to 60 degrees would be right",
+                );
+            }
+            self.check_regimes(&b.only, place())?;
+        }
+        Ok(())
+    }
+
     fn check_commands(&self) -> Result<(), BadProfile> {
         for c in &self.commands {
             let place = || format!("command {}", c.point);
@@ -292,8 +332,11 @@ impl Profile {
     }
 
     fn check_signatures(&self) -> Result<(), BadProfile> {
-        let known =
-            |id: &str| self.points.iter().any(|p| p.id == id) || self.residuals.iter().any(|r| r.id == id);
+        let known = |id: &str| {
+            self.points.iter().any(|p| p.id == id)
+                || self.residuals.iter().any(|r| r.id == id)
+                || self.bursts.iter().any(|b| b.channel == id)
+        };
         for s in &self.signatures {
             let place = || format!("signature {}", s.cause);
             if s.needs.is_empty() {
@@ -302,7 +345,7 @@ impl Profile {
             let terms = s.needs.iter().chain(&s.supports).chain(&s.excludes).map(|t| &t.channel);
             let channels = terms.chain(s.severity.raise.iter().map(|r| &r.channel));
             if let Some(c) = channels.into_iter().find(|c| !known(c)) {
-                return refuse(place(), format!("no point or residual is named {c}"));
+                return refuse(place(), format!("no point, residual or channel of a burst is named {c}"));
             }
             if let Some(r) = s.severity.raise.iter().find(|r| r.above.is_some() == r.below.is_some()) {
                 return refuse(place(), format!("severity by {}: say either above or below", r.channel));

@@ -5,6 +5,7 @@
 //! outside, as a maintenance manual does.
 
 mod bacnet;
+mod burst;
 mod check;
 mod gem;
 mod gem_check;
@@ -20,6 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use bacnet::{BacnetLayout, BacnetObject, BacnetType};
+pub use burst::{BearingSpec, BurstSpec, BurstTrigger};
 pub use check::BadProfile;
 pub use gem::{
     GEM_FIRST_ID, GemAlarm, GemAlarmCategory, GemAlarmEdge, GemClass, GemCommand, GemCondition, GemEvent,
@@ -73,6 +75,9 @@ pub struct Profile {
     /// Its happenings: groups of points that are valued together, once each time.
     #[serde(rename = "record", default)]
     pub records: Vec<RecordSpec>,
+    /// Its waveforms.
+    #[serde(rename = "burst", default, skip_serializing_if = "Vec::is_empty")]
+    pub bursts: Vec<BurstSpec>,
     /// Quantities that a law of physics makes from points, and that stand still while the law holds.
     #[serde(rename = "residual", default)]
     pub residuals: Vec<Residual>,
@@ -263,6 +268,11 @@ impl Profile {
     /// The place of the record kind of that name.
     pub fn record_ix(&self, id: &str) -> Option<u16> {
         self.records.iter().position(|r| r.id == id).map(|i| i as u16)
+    }
+
+    /// The place of the waveform of that name.
+    pub fn burst_ix(&self, id: &str) -> Option<u16> {
+        self.bursts.iter().position(|b| b.id == id).map(|i| i as u16)
     }
 
     /// What the sentinel may do to that point.

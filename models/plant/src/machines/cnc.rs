@@ -12,9 +12,12 @@
 
 use aegis_models::physics::chatter::Mode;
 use aegis_models::physics::cutting::{MILD_STEEL, power_kw};
+use aegis_models::physics::vibration::unbalance_factor;
+use aegis_models::profile::BurstSpec;
 use aegis_models::{Command, PointIx, Profile, Rng, ThreatKind, Time};
 
 use super::spindle::{Design, Edge, Plan, Spindle};
+use crate::vibration::{Spall, Vibration};
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, UnknownFault};
 
 #[cfg(test)]
@@ -100,6 +103,12 @@ const TOLERANCE_UM: f64 = 40.0;
 const MODE: Mode = Mode { stiffness_n_per_m: 2.0e7, damping: 0.03, frequency_hz: 600.0, kf_n_per_m2: 2.0e9 };
 /// Teeth of the cutter.
 const TEETH: f64 = 5.0;
+/// Residual unbalance of spindle and tool at nominal speed [mm/s RMS], noise of the turning spindle and of the cut
+/// [m/s2 RMS], and how hard a spalled race shocks for each gE of envelope [m/s2].
+const UNBALANCE_MM_S: f64 = 0.3;
+const IDLE_NOISE: f64 = 0.6;
+const CUT_NOISE: f64 = 1.0;
+const SHOCK_PER_GE: f64 = 12.0;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Phase {
@@ -315,6 +324,22 @@ impl Cnc {
         base + self.excess + 0.02 * self.bearing
     }
 
+    /// What the accelerometer at the front bearing picks up now.
+    fn vibration(&self) -> Vibration {
+        let turns = self.speed / SPEED_RPM;
+        let cutting = self.phase == Phase::Cut && self.speed > 0.5 * self.speed_sp && !self.feed_hold;
+        Vibration {
+            rpm: self.speed,
+            unbalance_mm_s: UNBALANCE_MM_S * unbalance_factor(self.speed, SPEED_RPM),
+            misalignment_mm_s: 0.1 * turns,
+            looseness_mm_s: 0.0,
+            passing: (TEETH, if cutting { CUT_VIBRATION - UNBALANCE_MM_S } else { 0.0 }),
+            tone: (MODE.frequency_hz, self.excess),
+            shock_m_s2: SHOCK_PER_GE * self.bearing * turns,
+            noise_m_s2: if cutting { CUT_NOISE } else { IDLE_NOISE * turns },
+        }
+    }
+
     fn harm(&mut self, growth: f64, cx: &mut Step<'_>) {
         let bad = growth - self.spindle.warm_growth > TOLERANCE_UM || self.edge.spent() || self.excess > 4.0;
         if bad && !self.scrapped && self.phase == Phase::Cut {
@@ -401,6 +426,15 @@ impl Machine for Cnc {
     fn skip_maintenance(&mut self, skip: bool) -> bool {
         self.skipped = skip;
         true
+    }
+
+    fn burst(&mut self, spec: &BurstSpec, rng: &mut Rng) -> Option<Vec<f64>> {
+        // A spindle that is on its way up or down has no orders.
+        if self.speed == 0.0 || self.speed != self.speed_sp {
+            return None;
+        }
+        let bearing = spec.bearing.bearing();
+        Some(self.vibration().burst(&bearing, Spall::Outer, spec.rate_hz, spec.samples as usize, rng))
     }
 
     fn service(&mut self) {

@@ -81,6 +81,12 @@ pub struct Claim {
     pub last: Time,
     /// Values beyond the limit so far.
     pub count: u64,
+    /// What a waveform shows, in words; empty for what is no waveform's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// What is at fault, in words that stay the same while it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub part: String,
     calm: u32,
 }
 
@@ -234,6 +240,27 @@ impl Channel {
         }
     }
 
+    /// Takes what a waveform's analysis says, which knows its own limit: a ratio of 1. A waveform is a long average by
+    /// itself, so that one is enough to claim and two to withdraw. True when a claim begins.
+    pub fn observe_waveform(&mut self, time: Time, ratio: f64, part: &str, note: String) -> bool {
+        let loudest = Loudest {
+            ratio,
+            shown: ratio,
+            confirmed: ratio >= 1.0,
+            direction: Direction::High,
+            detector: "spectrum",
+        };
+        let begins = self.judge(&loudest, 1.0, time);
+        if let Some(claim) = self.claim.as_mut() {
+            if loudest.confirmed {
+                (claim.note, claim.part) = (note, part.to_owned());
+            } else if claim.calm == 1 {
+                claim.calm += CALM_SAMPLES - 2;
+            }
+        }
+        begins
+    }
+
     fn out_of_range(&mut self, time: Time, x: f64, bound: f64) -> bool {
         self.outside += 1;
         match &mut self.claim {
@@ -312,6 +339,8 @@ impl Claim {
             since: time,
             last: time,
             count: 1,
+            note: String::new(),
+            part: String::new(),
             calm: 0,
         }
     }
@@ -417,6 +446,21 @@ mod tests {
             }
         }
         first
+    }
+
+    #[test]
+    fn a_waveform_claims_at_once_and_withdraws_after_two() {
+        let mut c = Channel::default();
+        let at = Time::from_secs;
+        assert!(!c.observe_waveform(at(0), 0.5, "", String::new()) && c.claim.is_none());
+        assert!(c.observe_waveform(at(600), 2.0, "the outer race", "BPFO".to_owned()));
+        assert!(!c.observe_waveform(at(1_200), 3.0, "the outer race", "BPFO".to_owned()));
+        let claim = c.claim.clone().unwrap();
+        assert_eq!((claim.part.as_str(), claim.peak, claim.count), ("the outer race", 3.0, 2));
+        c.observe_waveform(at(1_800), 0.3, "", String::new());
+        assert_eq!(c.claim.as_ref().unwrap().part, "the outer race", "one quiet waveform is not enough");
+        c.observe_waveform(at(2_400), 0.3, "", String::new());
+        assert!(c.claim.is_none());
     }
 
     #[test]

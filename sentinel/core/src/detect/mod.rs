@@ -21,6 +21,7 @@ mod rate;
 pub mod residual;
 pub mod runs;
 mod shift;
+pub mod spectrum;
 mod stuck;
 
 use aegis_models::event::Finding;

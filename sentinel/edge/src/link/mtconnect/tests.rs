@@ -43,7 +43,7 @@ fn publish(agent: &Served, second: u64) {
     };
     let samples = (0..).zip(&profile().points).map(sample).collect();
     let time = Time::from_secs(second);
-    agent.publish(&Frame { time, machine: MachineIx(0), samples, records: vec![] });
+    agent.publish(&Frame { time, machine: MachineIx(0), samples, records: vec![], bursts: vec![] });
 }
 
 /// A production link to that address.
