@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{self, Change};
 use super::eigen::{covariance, symmetric};
-use super::limit::learn_for;
+use super::limit::{allowance, learn_for, quantile};
 use super::local::{Local, MIDDLE, WEIGHTS};
 use super::mewma::Mewma;
 use super::news::News;
@@ -37,6 +37,10 @@ const ROWS_PER_FALSE_CHANGE: f64 = 1.0e4;
 const CHANGE_HOLD: u64 = 40;
 /// What follows within so many rows of something newsworthy belongs to it.
 const NEWS_HOLD: u64 = 60;
+/// The farthest that the limit of a length lies beyond its median [distances of its 90 % quantile from there].
+const TAIL: f64 = 9.0;
+/// With fewer held-out rows than this their quantiles mean little.
+const FEWEST_HELD_OUT: usize = 20;
 /// Columns that an alarm names, at most.
 const NAMED: usize = 3;
 
@@ -252,10 +256,10 @@ impl Judge {
         Judge {
             columns,
             mewma,
-            mewma_limit: learn_limit(&means[fit..], 1e-6),
+            mewma_limit: limit(&means[fit..]),
             pca,
-            t2_limit: learn_limit(&t2, 1e-6),
-            q_limit: learn_limit(&q, 1e-6),
+            t2_limit: limit(&t2),
+            q_limit: limit(&q),
             beyond: [0; 2],
             held: false,
             row: 0,
@@ -351,6 +355,19 @@ impl Judge {
         }
         self.mewma.forget();
         self.beyond = [0; 2];
+    }
+}
+
+/// The limit of a statistic from its held-out values, which few independent stretches may show as too calm. A length in
+/// many dimensions is never near zero: its tail is measured from its median.
+fn limit(held_out: &[f64]) -> f64 {
+    let (middle, high) = (quantile(held_out, 0.5), quantile(held_out, 0.9));
+    let allowed = allowance(held_out);
+    let tail = learn_limit(held_out, 1e-6) * allowed;
+    if held_out.len() < FEWEST_HELD_OUT {
+        tail
+    } else {
+        tail.min(middle + TAIL * allowed * (high - middle)).max(1e-6)
     }
 }
 

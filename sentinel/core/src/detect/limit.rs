@@ -55,6 +55,14 @@ pub(super) fn learn_for(held_out: &[f64], floor: f64, samples: f64) -> f64 {
     (u + mean_excess * libm::log((rate * samples).max(1.0))).max(floor)
 }
 
+/// How much larger than it was measured a scale may be that few independent stretches of `values` show: two of its
+/// standard deviations, a stretch ending wherever the median is crossed.
+pub(super) fn allowance(values: &[f64]) -> f64 {
+    let middle = quantile(values, 0.5);
+    let stretches = 1 + values.windows(2).filter(|w| (w[0] > middle) != (w[1] > middle)).count();
+    1.0 + (2.0 / stretches as f64).sqrt()
+}
+
 /// The value below which the share `q` of `values` lies; zero when there are none.
 pub(super) fn quantile(values: &[f64], q: f64) -> f64 {
     if values.is_empty() {
