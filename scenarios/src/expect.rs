@@ -214,12 +214,9 @@ fn forbidden(f: &Forbid, events: &[Event]) -> Verdict {
         _ => None,
     };
     let mut what: Vec<String> = f.incident.iter().map(|k| format!("incident {k}")).collect();
-    for (asked, name) in [
-        (f.any_incident, "any incident"),
-        (f.write, "a write"),
-        (f.damage, "damage"),
-        (f.cascade, "cascade"),
-    ] {
+    for (asked, name) in
+        [(f.any_incident, "any incident"), (f.write, "a write"), (f.damage, "damage"), (f.cascade, "cascade")]
+    {
         if asked {
             what.push(name.to_owned());
         }

@@ -41,7 +41,10 @@ impl Scenario {
             }
             if f.incident.is_empty() && !f.any_incident && !f.write && !f.damage && !f.cascade {
                 let at = f.target.as_ref().map(|t| t.span().start);
-                return Err((at, "a forbid needs incident, any_incident, write, damage or cascade".to_owned()));
+                return Err((
+                    at,
+                    "a forbid needs incident, any_incident, write, damage or cascade".to_owned(),
+                ));
             }
         }
         Ok(())
@@ -95,7 +98,9 @@ impl Scenario {
         if fault == fault::MAINS_SAG {
             return match inject.magnitude {
                 Some(m) if m > 0.0 && m <= 1.0 => Ok(()),
-                _ => Err((at, format!("{fault} needs a magnitude above 0, at most 1: the share that is lost"))),
+                _ => {
+                    Err((at, format!("{fault} needs a magnitude above 0, at most 1: the share that is lost")))
+                }
             };
         }
         let faults = machines::find(&kind).map_or(&[][..], |k| k.faults);
@@ -181,7 +186,9 @@ impl Scenario {
 /// The names of the faults that any kind can have.
 fn common_names() -> impl Iterator<Item = &'static str> + Clone {
     let sensors = SensorFault::ALL.into_iter().map(|f| f.common().name);
-    sensors.chain([fault::CLOCK_SKEW, fault::MAINS_SAG]).chain(PersonFault::ALL.into_iter().map(|f| f.common().name))
+    sensors
+        .chain([fault::CLOCK_SKEW, fault::MAINS_SAG])
+        .chain(PersonFault::ALL.into_iter().map(|f| f.common().name))
 }
 
 fn check_sensor(sensor: SensorFault, inject: &Inject, kind: &str) -> Result<(), Problem> {

@@ -247,6 +247,7 @@ impl Plan {
             // Its limit is its own: nothing is learned.
             watch: vec![],
             accuracy: 0.0,
+            tolerance: 0.0,
             range: None,
             only: regimes_of(&b.only),
             span,
@@ -443,6 +444,8 @@ impl Monitor {
                 direction: if a.value < a.expected { Direction::Low } else { Direction::High },
             },
             detector: a.statistic.clone(),
+            note: String::new(),
+            part: String::new(),
             peak: a.peak,
             value: a.value,
             expected: a.expected,

@@ -326,11 +326,11 @@ impl Cnc {
 
     /// What the accelerometer at the front bearing picks up now.
     fn vibration(&self) -> Vibration {
-        let turns = self.speed / SPEED_RPM;
-        let cutting = self.phase == Phase::Cut && self.speed > 0.5 * self.speed_sp && !self.feed_hold;
+        let turns = self.spindle.speed / SPEED_RPM;
+        let cutting = self.phase == Phase::Cut && self.spindle.speed > 0.5 * self.speed_sp && !self.feed_hold;
         Vibration {
-            rpm: self.speed,
-            unbalance_mm_s: UNBALANCE_MM_S * unbalance_factor(self.speed, SPEED_RPM),
+            rpm: self.spindle.speed,
+            unbalance_mm_s: UNBALANCE_MM_S * unbalance_factor(self.spindle.speed, SPEED_RPM),
             misalignment_mm_s: 0.1 * turns,
             looseness_mm_s: 0.0,
             passing: (TEETH, if cutting { CUT_VIBRATION - UNBALANCE_MM_S } else { 0.0 }),
@@ -430,7 +430,7 @@ impl Machine for Cnc {
 
     fn burst(&mut self, spec: &BurstSpec, rng: &mut Rng) -> Option<Vec<f64>> {
         // A spindle that is on its way up or down has no orders.
-        if self.speed == 0.0 || self.speed != self.speed_sp {
+        if self.spindle.speed == 0.0 || self.spindle.speed != self.speed_sp {
             return None;
         }
         let bearing = spec.bearing.bearing();

@@ -19,7 +19,7 @@ impl Agent {
         for d in found.iter_mut().filter(|d| d.threat.over.is_none()) {
             // The loudest of its channels that is judged.
             let claims = d.channels.iter().filter_map(|c| {
-                let claim = self.machines[i].monitor.channels[*c].claim.as_ref()?;
+                let claim = self.machines[i].monitor.channels.get(*c)?.claim.as_ref()?;
                 Some((*c, claim.peak, claim.direction))
             });
             let Some((channel, _, way)) = claims.max_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
