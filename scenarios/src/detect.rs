@@ -183,6 +183,7 @@ fn profile(recording: &Recording) -> Profile {
         calibration: Calibration { span: Span(Duration::MAX), min_samples: u32::MAX, multivariate: true },
         regime: None,
         settle: Span::default(),
+        warm_up: None,
         modbus: Default::default(),
         opcua: None,
         mtconnect: None,

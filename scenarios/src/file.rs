@@ -183,8 +183,15 @@ pub struct Operator {
     pub target: Spanned<String>,
     /// What they do once there is something to do it to.
     pub does: Deed,
-    /// How long they take: from the proposal, from the incident, or (for a stop) from the beginning.
+    /// How long they take: from the proposal, from the incident, or (for a stop and a set) from the beginning.
     pub after: Span,
+    /// The set-point, for a set.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub point: Option<Spanned<String>>,
+    /// What it is set to [the point's unit].
+    #[serde(default)]
+    pub value: Option<f64>,
 }
 
 /// What a person can do.
@@ -201,6 +208,8 @@ pub enum Deed {
     Acknowledge,
     /// Give their own, separately signed stop.
     Stop,
+    /// Write a set-point at the machine's own panel, as their work asks: another recipe, a start, a stop for the night.
+    Set,
 }
 
 /// What must come of it. Every field that is given must hold at once.

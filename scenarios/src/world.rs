@@ -66,6 +66,7 @@ enum Task {
     Answer(Proposal, Deed),
     Acknowledge(String),
     Stop(String),
+    Set(MachineIx, String, f64),
     Service(MachineIx),
 }
 
@@ -178,13 +179,18 @@ impl World {
         recorder: Option<Recorder>,
     ) -> Result<World, BadTwin> {
         let site = scenario.part_of(site);
-        let stops = scenario.operators.iter().filter(|o| o.does == Deed::Stop);
-        let appointments = stops
-            .map(|o| Appointment {
-                at: Time::ZERO.after(o.after.0),
-                what: Task::Stop(o.target.get_ref().clone()),
-            })
-            .collect();
+        let planned = |o: &Operator| {
+            let target = o.target.get_ref();
+            let what = match (o.does, &o.point, o.value) {
+                (Deed::Stop, ..) => Task::Stop(target.clone()),
+                (Deed::Set, Some(point), Some(value)) => {
+                    Task::Set(site.find(target)?, point.get_ref().clone(), value)
+                }
+                _ => return None,
+            };
+            Some(Appointment { at: Time::ZERO.after(o.after.0), what })
+        };
+        let appointments = scenario.operators.iter().filter_map(planned).collect();
         Ok(World {
             twin: twin_for(scenario, &site, seed)?,
             lines: lines(scenario, &site, seed, 1.0),
@@ -448,6 +454,13 @@ impl World {
             }
             Task::Service(machine) => {
                 self.twin.service(machine);
+                return Ok(None);
+            }
+            Task::Set(machine, point, value) => {
+                // At the panel: the sentinel sees only that it has changed. A machine that refuses keeps what it had.
+                let name = self.site.machine(machine).name.clone();
+                let id = aegis_models::CommandId { boot: 0, number: 0 };
+                let _ = self.twin.command(machine, &Command { id, machine: name, point, value });
                 return Ok(None);
             }
         }))

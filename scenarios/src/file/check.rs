@@ -8,7 +8,7 @@ use aegis_sim::link::LinkKind;
 use aegis_sim::{PersonFault, SensorFault, fault};
 use toml::Spanned;
 
-use super::{Expect, Inject, Link, Over, Problem, Scenario};
+use super::{Deed, Expect, Inject, Link, Operator, Over, Problem, Scenario};
 
 impl Scenario {
     /// Whether all that it names is there, and what it asks can be.
@@ -30,7 +30,7 @@ impl Scenario {
             self.check_link(link, &part)?;
         }
         for o in &self.operators {
-            known_machine(&o.target, &part)?;
+            check_operator(o, &part)?;
         }
         for e in &self.expects {
             self.check_expect(e, &part)?;
@@ -280,6 +280,30 @@ fn check_recipe(inject: &Inject, kind: &str) -> Result<(), Problem> {
         return Err((at, format!("wrong_recipe: magnitude {value}: {} takes {low} to {high}", spec.id)));
     }
     Ok(())
+}
+
+fn check_operator(o: &Operator, site: &Site) -> Result<(), Problem> {
+    let kind = known_machine(&o.target, site)?;
+    let at = Some(o.target.span().start);
+    match (o.does == Deed::Set, &o.point, o.value) {
+        (true, Some(point), Some(value)) => {
+            known_point(point, &kind)?;
+            let ix = site.find(o.target.get_ref()).expect("it was just found");
+            let profile = site.profile(ix);
+            let spec = profile.points.iter().find(|p| p.id == *point.get_ref()).expect("it was just found");
+            let [low, high] = spec.range;
+            if spec.access != Access::Write {
+                return Err((Some(point.span().start), format!("{} cannot be written", spec.id)));
+            }
+            if !(low..=high).contains(&value) {
+                return Err((at, format!("value = {value}: {low} to {high} would be right for {}", spec.id)));
+            }
+            Ok(())
+        }
+        (true, ..) => Err((at, "to set takes a point and a value".to_owned())),
+        (false, None, None) => Ok(()),
+        (false, ..) => Err((at, "point and value go with does = \"set\"".to_owned())),
+    }
 }
 
 fn check_over(over: &Over, site: &Site) -> Result<(), Problem> {

@@ -64,6 +64,8 @@ pub struct Plan {
     /// The machine does nothing while this point has this value.
     stopped_by: Option<(PointIx, f64)>,
     settle: Duration,
+    /// How long it takes after a stop, and after which points have changed.
+    warm_up: (Duration, Vec<PointIx>),
     patience: Duration,
 }
 
@@ -96,6 +98,10 @@ pub struct Monitor {
     changed: Option<Time>,
     /// The state point says something that the profile does not know.
     pub unknown_regime: bool,
+    /// Since when it has been told to stand.
+    stands_since: Option<Time>,
+    /// When it has had its time after a stand or a change.
+    warm_at: Option<Time>,
     /// Whether it has said that it watches.
     pub announced: bool,
     checked_stale: Time,
@@ -285,6 +291,9 @@ impl Plan {
                 .collect(),
             stopped_by: profile.stop.as_ref().and_then(|s| Some((profile.point_ix(&s.point)?, s.value))),
             settle: profile.settle.0,
+            warm_up: profile.warm_up.as_ref().map_or_else(Default::default, |w| {
+                (w.span.0, w.after.iter().filter_map(|id| profile.point_ix(id)).collect())
+            }),
             patience,
             profile,
         }
@@ -353,7 +362,9 @@ impl Monitor {
                 frame.samples.iter().find(|s| s.point == p && s.quality == Quality::Good).map(|s| s.value);
             told.or(self.latest[usize::from(p.0)]) == Some(v)
         });
+        self.warm_up(plan, frame, stopped);
         let settling = stopped
+            || self.warm_at.is_some_and(|t| now < t)
             || self.regime_point_unknown(plan)
             || self.regime_in_doubt(plan)
             || self.changed.is_some_and(|t| now.since(t) < plan.settle);
@@ -523,6 +534,27 @@ impl Monitor {
     }
 
     /// A machine that is told something else moves for a while: that is no fault, whoever told it.
+    /// What has stood, or does something else, needs its time: told before the frame's values are taken.
+    fn warm_up(&mut self, plan: &Plan, frame: &Frame, stopped: bool) {
+        let (now, (span, after)) = (frame.time, &plan.warm_up);
+        match (stopped, self.stands_since) {
+            (true, None) => self.stands_since = Some(now),
+            (false, Some(since)) => {
+                self.stands_since = None;
+                self.warm_at = Some(now.after((2 * now.since(since)).min(*span)));
+            }
+            _ => {}
+        }
+        let moved = |s: &aegis_models::Sample| {
+            s.quality == Quality::Good
+                && after.contains(&s.point)
+                && self.latest[usize::from(s.point.0)].is_some_and(|before| before != s.value)
+        };
+        if frame.samples.iter().any(moved) {
+            self.warm_at = self.warm_at.max(Some(now.after(*span)));
+        }
+    }
+
     fn take_setpoints(&mut self, plan: &Plan, frame: &Frame) {
         for s in
             frame.samples.iter().filter(|s| s.quality == Quality::Good && plan.setpoints.contains(&s.point))

@@ -26,7 +26,10 @@ pub fn polysilicon_nm_per_min(t_c: f64, silane_pa: f64) -> f64 {
 
 /// What a heater zone loses [W]: grey radiation to the walls, and conduction to them.
 pub fn zone_loss_w(t_c: f64, wall_c: f64, radiation_w_per_k4: f64, conduction_w_per_k: f64) -> f64 {
-    let fourth = |c: f64| (c + 273.15).powi(4);
+    let fourth = |c: f64| {
+        let square = (c + 273.15) * (c + 273.15);
+        square * square
+    };
     radiation_w_per_k4 * (fourth(t_c) - fourth(wall_c)) + conduction_w_per_k * (t_c - wall_c)
 }
 

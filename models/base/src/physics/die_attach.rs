@@ -78,7 +78,7 @@ pub(super) const LAWS: &[Law] = &[
             let factor = viscosity_factor(q[5], p[3], p[4], q[6]);
             let given = q[0] * factor / (p[0] * q[1] * q[2]);
             let squeezed = q[3] / bond_line_um(q[0], p[1] * factor, q[4], p[2]);
-            (q[0] > 1.0 && q[4] > LEAST_FORCE_N).then(|| given * squeezed * squeezed * squeezed * squeezed)
+            (q[0] > 1.0 && q[4] > LEAST_FORCE_N).then_some(given * squeezed * squeezed * squeezed * squeezed)
         },
     },
 ];

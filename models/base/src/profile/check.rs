@@ -48,6 +48,7 @@ impl Profile {
         self.check_mtconnect()?;
         self.check_opcua()?;
         self.check_lives()?;
+        self.check_warm_up()?;
         self.check_signatures()
     }
 
@@ -315,6 +316,14 @@ impl Profile {
             return refuse("stop".into(), format!("{} = {} can not be written", s.point, s.value));
         }
         Ok(())
+    }
+
+    fn check_warm_up(&self) -> Result<(), BadProfile> {
+        let Some(w) = &self.warm_up else { return Ok(()) };
+        match w.after.iter().find(|id| self.point_ix(id).is_none()) {
+            Some(id) => refuse("warm_up".to_owned(), format!("after: no point is named {id}")),
+            None => Ok(()),
+        }
     }
 
     fn check_lives(&self) -> Result<(), BadProfile> {

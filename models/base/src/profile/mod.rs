@@ -54,6 +54,9 @@ pub struct Profile {
     /// How long after a change of regime or of a set-point the values are still on their way, and not judged.
     #[serde(default)]
     pub settle: Span,
+    /// What takes longer than that: heat and dirt after a stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
     /// How its numbers lie in Modbus registers.
     #[serde(default)]
     pub modbus: ModbusLayout,
@@ -93,6 +96,17 @@ pub struct Profile {
     /// What each threat looks like.
     #[serde(rename = "signature", default)]
     pub signatures: Vec<Signature>,
+}
+
+/// How long a machine takes to be itself again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WarmUp {
+    /// After a stop it is not judged for this long, nor longer than twice the time it stood.
+    pub span: Span,
+    /// After these points have changed it is not judged for as long: another recipe may be another temperature.
+    #[serde(default)]
+    pub after: Vec<String>,
 }
 
 /// How long the sentinel learns before it judges.

@@ -153,8 +153,10 @@ pub fn bearing_lines(
     bearing: &Bearing,
 ) -> Result<BearingLines, BadBurst> {
     check(values, rate_hz, rpm, FEWEST_TURNS)?;
-    if !(3..=200).contains(&bearing.elements)
-        || !(bearing.element_mm > 0.0 && bearing.element_mm < bearing.pitch_mm)
+    let rolls = (3..=200).contains(&bearing.elements)
+        && bearing.element_mm > 0.0
+        && bearing.element_mm < bearing.pitch_mm;
+    if !rolls
     {
         let Bearing { elements, element_mm, pitch_mm, .. } = *bearing;
         return Err(BadBurst::Bearing { elements, element_mm, pitch_mm });
