@@ -1,10 +1,11 @@
-//! How fast the fab runs with its sentinel in the loop, on one core; and that memory stays flat.
+//! How fast the fab runs with its sentinel in the loop, how its cost grows with its size, and that memory stays flat.
 //!
-//! `cargo bench -p aegis-scenarios`. The figure to read: ten fab minutes of 18 machines an iteration; 3,000 times real time
-//! would be 200 ms.
+//! `cargo bench --workspace --bench fab`. The figures to read: ten fab minutes of the whole fab an iteration, where 1,000
+//! times real time would be 600 ms; and the exponent of cost against machines, where 1 is linear.
 #![allow(missing_docs)]
 
 use std::hint::black_box;
+use std::time::Instant;
 
 use aegis_models::{Seed, Site};
 use aegis_scenarios::file::Scenario;
@@ -25,6 +26,36 @@ fn resident_kib() -> Option<u64> {
     status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse().ok())
 }
 
+/// Seconds for a fab minute of so many lines, the least of five.
+fn minute_of(lines: u32, scenario: &Scenario, site: &Site) -> (usize, f64) {
+    let site = site.scaled(lines);
+    let mut world = World::new(scenario, &site, Seed(1), None).expect("it builds");
+    let mut run = || (0..MINUTE).for_each(|_| world.step().expect("nothing is recorded"));
+    run();
+    let timed = || {
+        let begin = Instant::now();
+        run();
+        begin.elapsed().as_secs_f64()
+    };
+    let least = std::iter::repeat_with(timed).take(5).fold(f64::INFINITY, f64::min);
+    (site.machines.len(), least)
+}
+
+/// How cost grows from one fab to a hundred.
+fn growth(_: &mut Criterion) {
+    let (scenario, site) = ordinary();
+    let costs = [1, 10, 100].map(|lines| minute_of(lines, &scenario, &site));
+    for (machines, seconds) in costs {
+        println!(
+            "{machines:>5} machines: {:.1} ms a fab minute, {:.0} times real time",
+            1e3 * seconds,
+            60.0 / seconds
+        );
+    }
+    let [(n0, t0), .., (n1, t1)] = costs;
+    println!("cost ~ machines^{:.3}", (t1 / t0).ln() / (n1 as f64 / n0 as f64).ln());
+}
+
 fn fab(c: &mut Criterion) {
     let (scenario, site) = ordinary();
     let mut world = World::new(&scenario, &site, Seed(1), None).expect("it builds");
@@ -32,7 +63,7 @@ fn fab(c: &mut Criterion) {
         |minutes: u64| (0..minutes * MINUTE).for_each(|_| world.step().expect("nothing is recorded"));
     // Past learning, as a fab is most of its life.
     run(30);
-    c.benchmark_group("18 machines and their sentinel").sample_size(20).bench_function("ten minutes", |b| {
+    c.benchmark_group("the fab and its sentinel").sample_size(20).bench_function("ten minutes", |b| {
         b.iter(|| run(black_box(10)));
     });
     println!("resident memory over a simulated day:");
@@ -47,5 +78,5 @@ fn fab(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, fab);
+criterion_group!(benches, fab, growth);
 criterion_main!(benches);

@@ -1,6 +1,7 @@
 //! A site: which machines there are, where they stand and how they are reached. Data, for a real plant as for the twin.
 
 mod coupling;
+mod scale;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -21,6 +21,9 @@ Examples:
   aegis run scenarios/library --filter sensor --json
   aegis run scenarios/library/facility/ffu-filter-clog.toml --seed 42 --record /tmp/clog")]
 pub struct Args {
+    /// The machines, instead of the built-in site
+    #[arg(long, value_name = "FILE")]
+    site: Option<PathBuf>,
     /// Scenario files, or folders of them
     #[arg(required = true)]
     paths: Vec<PathBuf>,
@@ -57,7 +60,7 @@ struct Job {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let site = Site::built_in();
+    let site = super::site(args.site.as_deref())?;
     let mut jobs = Vec::new();
     let mut bad = 0;
     let files = find_files(&args.paths)?;

@@ -156,8 +156,7 @@ pub fn bearing_lines(
     let rolls = (3..=200).contains(&bearing.elements)
         && bearing.element_mm > 0.0
         && bearing.element_mm < bearing.pitch_mm;
-    if !rolls
-    {
+    if !rolls {
         let Bearing { elements, element_mm, pitch_mm, .. } = *bearing;
         return Err(BadBurst::Bearing { elements, element_mm, pitch_mm });
     }
