@@ -89,10 +89,13 @@ fn words(f: &Farthest, channel: &str) -> String {
     )
 }
 
+/// A row of a run, with its step.
+type StepRow<'a> = (i64, &'a [Option<f64>]);
+
 /// The runs in the order in which they begin; rows of a run need not stand together.
 fn summarise(recording: &Recording, keys: &Recording) -> Result<Vec<(f64, Run)>, BadRuns> {
     let mut order: Vec<f64> = Vec::new();
-    let mut rows: Vec<Vec<(i64, &[Option<f64>])>> = Vec::new();
+    let mut rows: Vec<Vec<StepRow<'_>>> = Vec::new();
     for (i, (key, values)) in keys.rows.iter().zip(&recording.rows).enumerate() {
         let (Some(Some(run)), Some(Some(step))) = (key.first(), key.get(1)) else {
             return Err(BadRuns::NoRun(i));

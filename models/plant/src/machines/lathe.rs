@@ -232,7 +232,8 @@ impl Lathe {
         self.down_s = (self.down_s - dt_s).max(0.0);
         let stands = !self.enabled || self.spindle.seized || self.down_s > 0.0;
         let passes = matches!(self.phase, Phase::Rough | Phase::Finish);
-        if !stands && !(self.feed_hold && passes) {
+        let held = self.feed_hold && passes;
+        if !(stands || held) {
             // A slower feed takes longer over the same part.
             let pace = if passes { self.feed_override / 100.0 * self.spindle.speed / SPEED_RPM } else { 1.0 };
             self.left_s -= dt_s * pace.max(0.05);

@@ -341,7 +341,8 @@ impl Lithography {
         let around = LENS_C + ENCLOSURE_SHARE * (supply.air.temp_c - 21.0) + 0.1 * (self.lens_c - LENS_C);
         self.gradient = (around - self.enclosure_c) / (ENCLOSURE_TAU_S + dt_s);
         self.enclosure_c += self.gradient * dt_s;
-        let own = STAGE_NM * (STAGE_DAMPING / self.damping).powi(2) / self.sound().powi(2);
+        let ringing = STAGE_DAMPING / self.damping / self.sound();
+        let own = STAGE_NM * ringing * ringing;
         let floor = self.floor_gain * supply.floor_um_per_s;
         self.stage_nm = (own * own + floor * floor).sqrt();
     }

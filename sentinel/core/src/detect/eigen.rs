@@ -71,22 +71,13 @@ pub fn covariance(rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let d = rows.first().map_or(0, Vec::len);
     let n = rows.len() as f64;
     let mean: Vec<f64> = (0..d).map(|j| rows.iter().map(|r| r[j]).sum::<f64>() / n).collect();
-    let mut c = vec![vec![0.0; d]; d];
-    for row in rows {
-        for i in 0..d {
-            let a = row[i] - mean[i];
-            for j in 0..=i {
-                c[i][j] += a * (row[j] - mean[j]);
-            }
-        }
-    }
-    for i in 0..d {
-        for j in 0..=i {
-            c[i][j] /= (n - 1.0).max(1.0);
-            c[j][i] = c[i][j];
-        }
-    }
-    c
+    let pair = |i: usize, j: usize| {
+        // In the same order from either side, so that the matrix is symmetric to the bit.
+        let (i, j) = (i.max(j), i.min(j));
+        let sum: f64 = rows.iter().map(|row| (row[i] - mean[i]) * (row[j] - mean[j])).sum();
+        sum / (n - 1.0).max(1.0)
+    };
+    (0..d).map(|i| (0..d).map(|j| pair(i, j)).collect()).collect()
 }
 
 /// The inner product of two vectors of one length.
@@ -114,12 +105,12 @@ mod tests {
             let e = symmetric(a.clone());
             assert!(e.values.windows(2).all(|w| w[0] >= w[1]), "{:?}", e.values);
             let scale = e.values[0];
-            for i in 0..d {
-                for j in 0..d {
+            for (i, row) in a.iter().enumerate() {
+                for (j, x) in row.iter().enumerate() {
                     let unit = f64::from(u8::from(i == j));
                     assert!((dot(&e.vectors[i], &e.vectors[j]) - unit).abs() < 1e-10, "{d}: {i} {j}");
                     let back: f64 = (0..d).map(|k| e.values[k] * e.vectors[k][i] * e.vectors[k][j]).sum();
-                    assert!((back - a[i][j]).abs() < 1e-9 * scale, "{d}: {i} {j}");
+                    assert!((back - x).abs() < 1e-9 * scale, "{d}: {i} {j}");
                 }
             }
             let trace: f64 = (0..d).map(|i| a[i][i]).sum();
