@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --workspace --bench fab`. The figures to read: ten fab minutes of the whole fab an iteration, where 1,000
 //! times real time would be 600 ms; and the exponent of cost against machines, where 1 is linear.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::disallowed_methods)]
 
 use std::hint::black_box;
 use std::time::Instant;

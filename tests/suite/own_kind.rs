@@ -130,6 +130,7 @@ async fn a_kind_of_ones_own_runs_is_served_and_is_watched() {
         onset: ONSET,
         ramp: Duration::from_secs(30),
         duration: None,
+        intermittent: None,
         magnitude: FAULTS[0].typical,
     })
     .expect("an oven has that fault");
