@@ -37,7 +37,8 @@ const FAULTS: &[FaultSpec] = &[
         doc: "air bypasses the medium: particles rise, the impedance falls",
         unit: "share of the flow that bypasses",
         typical: 0.005,
-        threats: &[ThreatKind::FacilityIntegrity],
+        // A pinhole shows in the counts alone, long before the impedance: until then it is named by what it does.
+        threats: &[ThreatKind::FacilityIntegrity, ThreatKind::IsoViolation],
     },
     FaultSpec {
         name: "motor_bearing_wear",
