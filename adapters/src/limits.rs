@@ -165,8 +165,10 @@ pub const OPCUA_PENDING_PUBLISHES: usize = 16;
 pub const OPCUA_MESSAGE_BYTES: usize = 1 << 20;
 /// Chunks that one OPC UA message may come in.
 pub const OPCUA_MESSAGE_CHUNKS: usize = 32;
-/// Elements of one array in an OPC UA message.
-pub const OPCUA_ARRAY: usize = 10_000;
+/// Elements of one array in an OPC UA message: a waveform of 2.5 s at 25.6 kHz.
+pub const OPCUA_ARRAY: usize = 1 << 16;
+/// Waveforms that wait for one monitored item, and for the owner of an OPC UA client; beyond, the oldest are dropped.
+pub const OPCUA_WAVES: usize = 4;
 /// Bytes of one string or byte string in an OPC UA message.
 pub const OPCUA_STRING_BYTES: usize = 64 << 10;
 /// Operations (reads, writes, browses, items) in one OPC UA request.

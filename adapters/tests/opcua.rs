@@ -7,4 +7,5 @@ mod opcua {
     mod server;
     mod support;
     mod values;
+    mod wave;
 }

@@ -9,9 +9,9 @@ that speaks OPC UA counts) and "profile". A machine may also say how to come in:
 which are made when missing.
 
 Of every machine, or of those named: finds its identification, compares each point's data type, unit, ranges, value and
-quality, subscribes and hears changes, writes a set-point and reads it back, provokes BadOutOfRange, BadTypeMismatch and
-BadNotWritable, calls a method, hears of an event, and reads history. Prints a line a check; exits 0 when all hold, 1 when one fails, 2 when
-it cannot begin.
+quality, reads its waveforms, subscribes and hears changes, writes a set-point and reads it back, provokes
+BadOutOfRange, BadTypeMismatch and BadNotWritable, calls a method, hears of an event, and reads history. Prints a line a
+check; exits 0 when all hold, 1 when one fails, 2 when it cannot begin.
 """
 import asyncio
 import json
@@ -65,6 +65,7 @@ class Machine:
         self.url = address if "://" in address else f"opc.tcp://{address}"
         self.layout, self.security = self.profile["opcua"], entry.get("security")
         self.points = [p for p in self.profile["point"] if p.get("opcua")]
+        self.waves = [b for b in self.profile.get("burst", []) if b.get("opcua_node")]
         self.client = Client(self.url, timeout=TIMEOUT_S)
 
     async def connect(self):
@@ -342,9 +343,32 @@ async def remembers(m):
     return f"{len(values)} values of {p['id']}"
 
 
+async def shows_waveforms(m):
+    """The first one comes soon after a machine runs; until then its node says that it waits."""
+    shown = []
+    for b in m.waves:
+        node = m.node(b["opcua_node"])
+        kind, rank = await node.read_data_type(), await node.read_value_rank()
+        check((kind, rank) == (ua.NodeId(ua.ObjectIds.Float), 1), f"{b['id']} is of {kind}, rank {rank}")
+        rate = await m.node(f"{b['opcua_node']}.SampleRate").read_value()
+        check(rate == b["rate_hz"], f"{b['id']}: its rate is {rate}")
+        value = await node.read_data_value(raise_on_bad_status=False)
+        status = ua.status_codes.get_name_and_doc(value.StatusCode.value)[0]
+        if status == "BadWaitingForInitialData":
+            shown.append(f"{b['id']} waits for its first")
+            continue
+        check(status == "Good" and value.SourceTimestamp, f"{b['id']} is {status} at {value.SourceTimestamp}")
+        samples = value.Value.Value
+        check(len(samples) == b["samples"], f"{b['id']} has {len(samples)} samples")
+        check(all(map(math.isfinite, samples)) and min(samples) < max(samples), f"{b['id']} does not swing")
+        shown.append(f"{len(samples)} samples of {b['id']} at {rate:.0f} Hz until {value.SourceTimestamp:%H:%M:%S}")
+    return ", ".join(shown) or "it has none"
+
+
 CHECKS = [
     is_a_machine_with_an_identification,
     shows_every_point,
+    shows_waveforms,
     tells_changes,
     holds_back_within_a_dead_band,
     writes_and_reads_back,

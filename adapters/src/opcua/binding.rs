@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use aegis_models::profile::{Access, DataType, OpcuaWrite, PointSpec, Role};
 use aegis_models::{PointIx, Profile, Span};
 
+use super::wave::Wave;
+use crate::limits::OPCUA_ARRAY;
+
 /// Why a profile cannot be bound.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadBinding {
@@ -14,6 +17,14 @@ pub enum BadBinding {
     /// Nothing to read or write.
     #[error("profile {0}: no point has an OPC UA node")]
     Empty(String),
+    /// A waveform that fits in no message.
+    #[error("burst {burst}: {samples} samples; at most {OPCUA_ARRAY} would be right for an OPC UA node")]
+    Long {
+        /// Its name.
+        burst: String,
+        /// What it has.
+        samples: u32,
+    },
 }
 
 /// Where one point lies.
@@ -97,6 +108,7 @@ pub struct Binding {
     deeds: BTreeMap<String, Deed>,
     /// For each record kind, the places of its fields.
     records: Vec<Vec<Option<usize>>>,
+    waves: Vec<Wave>,
 }
 
 impl Binding {
@@ -125,7 +137,8 @@ impl Binding {
         }
         let records =
             profile.records.iter().map(|r| r.fields.iter().map(|f| of_point(f)).collect()).collect();
-        Ok(Binding { namespace: layout.namespace.clone(), places, by_point, by_node, deeds, records })
+        let (namespace, waves) = (layout.namespace.clone(), Wave::all(profile)?);
+        Ok(Binding { namespace, places, by_point, by_node, deeds, records, waves })
     }
 
     /// URI of the namespace of its nodes.
@@ -146,6 +159,11 @@ impl Binding {
     /// The index among [`Binding::places`] of the variable with that identifier.
     pub fn variable(&self, node: &str) -> Option<usize> {
         self.by_node.get(node).copied()
+    }
+
+    /// Where the waveforms lie, in the profile's order.
+    pub fn waves(&self) -> &[Wave] {
+        &self.waves
     }
 
     /// The methods by identifier.

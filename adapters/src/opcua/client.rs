@@ -5,11 +5,12 @@
 //! last one ([`Client::resume`]). That begins with what was missed in between, as far as the server keeps a history, and
 //! with the whole image.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aegis_models::{PointIx, Quality, Sample};
+use aegis_models::{Burst, PointIx, Quality, Sample};
 use opcua::types::{
     AttributeId, CallMethodRequest, DataValue, Error, NodeId, ReadValueId, StatusCode, TimestampsToReturn,
     VariantScalarTypeId, WriteValue,
@@ -17,7 +18,7 @@ use opcua::types::{
 use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
 
 use super::binding::{Binding, Place};
-use super::moment::{By, Moment, Stamps, Waiting};
+use super::moment::{By, Moment, Stamp, Stamps, Waiting};
 use super::session::{ClientOptions, Link, Loss, establish, failed, is_loss};
 use super::values;
 use crate::client::{ClientError, LinkError};
@@ -35,6 +36,12 @@ pub struct Client {
     pub(super) image: Vec<Sample>,
     pub(super) memory: Memory,
     pub(super) waiting: Waiting,
+    /// Index of the machine's namespace.
+    pub(super) namespace: u16,
+    /// Of each of the binding's waveforms, the rate that the machine tells [Hz].
+    pub(super) rates: Vec<f64>,
+    /// Waveforms that came, and are told when all values have been.
+    waves: VecDeque<(Stamp, Burst)>,
     repeat: Interval,
     /// The moment of the last image [100 ns since 1601]; none before the first.
     imaged: Option<Option<i64>>,
@@ -59,6 +66,8 @@ pub struct Heard {
     pub moment: Option<Moment>,
     /// In the profile's order, each point once.
     pub samples: Vec<Sample>,
+    /// Waveforms that ended at that moment.
+    pub bursts: Vec<Burst>,
 }
 
 /// What the server says of one place.
@@ -104,6 +113,9 @@ impl Client {
             image: binding.places().iter().map(none).collect(),
             memory: memory.clone(),
             waiting: Waiting::default(),
+            namespace: 0,
+            rates: Vec::new(),
+            waves: VecDeque::new(),
             repeat,
             imaged: None,
             within: (fastest.as_nanos() / 400) as i64,
@@ -162,11 +174,20 @@ impl Client {
     fn next(&mut self) -> Option<Heard> {
         let mut stamps = self.memory.stamps();
         if self.imaged.is_some() {
-            let came = self.link.as_ref()?.inbox.take();
+            let (came, waves) = self.link.as_ref()?.inbox.take();
             let judged = came.iter().filter_map(|c| Some((stamps.judge(c)?, c.place, c.sample)));
             self.waiting.add(judged);
+            for (w, ticks, values) in waves {
+                let (kind, rate_hz) = (self.binding.waves()[w].kind, self.rates[w]);
+                let judged = stamps.judge_wave(w, ticks);
+                self.waves.extend(judged.map(|stamp| (stamp, Burst { kind, rate_hz, values })));
+            }
         }
         let Some((moment, changes)) = self.waiting.take(self.within) else {
+            if let Some((stamp, burst)) = self.waves.pop_front() {
+                let moment = Some(stamps.moment(stamp));
+                return Some(Heard { moment, samples: Vec::new(), bursts: vec![burst] });
+            }
             drop(stamps);
             return self.imaged.is_none().then(|| self.whole());
         };
@@ -174,7 +195,7 @@ impl Client {
             changes.iter().for_each(|(place, sample)| self.image[*place] = *sample);
         }
         let samples = changes.into_iter().map(|(_, sample)| sample).collect();
-        Some(Heard { moment: moment.map(|m| stamps.moment(m)), samples })
+        Some(Heard { moment: moment.map(|m| stamps.moment(m)), samples, bursts: Vec::new() })
     }
 
     /// The image, as of the newest moment that any source told: whatever held earlier has been told. What was told of
@@ -186,7 +207,8 @@ impl Client {
         let first = self.imaged.replace(newest).is_none();
         let old = |i: &usize| first || moved.is_none() || stamps.heard_until(*i) != moved;
         let samples = (0..self.image.len()).filter(old).map(|i| self.image[i]).collect();
-        Heard { moment: moved.map(|t| stamps.moment((By::Source, t))), samples }
+        let moment = moved.map(|t| stamps.moment((By::Source, t)));
+        Heard { moment, samples, bursts: Vec::new() }
     }
 
     /// Reads all points, in the profile's order.

@@ -62,6 +62,11 @@ impl Device {
                 items.data_value(self.text(*i));
             }
         }
+        for w in &shown.waves {
+            if let Some(mut items) = notifier.notify_for(&self.space.waves[*w], AttributeId::Value) {
+                items.data_value(self.image().wave(*w));
+            }
+        }
         drop(notifier);
         self.teller.tell(shown, &self.binding, &self.space, subscriptions);
     }
@@ -81,6 +86,9 @@ impl Device {
         }
         if let Some(i) = self.binding.variable(node.as_ref()) {
             return Some(self.image().current(i));
+        }
+        if let Some(w) = self.space.waves.iter().position(|wave| wave == id) {
+            return Some(self.image().wave(w));
         }
         let of_text = |text: &Option<NodeId>| text.as_ref() == Some(id);
         self.space.texts.iter().position(of_text).map(|i| self.text(i))

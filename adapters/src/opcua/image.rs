@@ -7,7 +7,7 @@ use aegis_models::{Frame, PointIx, Quality, Sample};
 use opcua::types::{DataValue, StatusCode, Variant, VariantTypeId};
 
 use super::binding::{Binding, Place};
-use super::values;
+use super::{values, wave};
 use crate::limits::{OPCUA_HISTORY, OPCUA_HISTORY_VALUES, OPCUA_QUEUED_WRITES};
 
 /// A point's value at one moment.
@@ -43,6 +43,8 @@ pub struct Shown {
     pub ticks: i64,
     /// Places whose value was renewed, each once.
     pub renewed: Vec<usize>,
+    /// Waveforms that came, by their place among [`Binding::waves`].
+    pub waves: Vec<usize>,
     /// What happened.
     pub happenings: Vec<Happening>,
 }
@@ -56,6 +58,8 @@ pub struct Shown {
 pub struct Image {
     binding: Arc<Binding>,
     points: Vec<Point>,
+    /// The last of each kind.
+    waves: Vec<Option<DataValue>>,
     writes: VecDeque<(usize, f64)>,
     /// The last frame's moment: what is written holds from then on. Times never go back.
     now: i64,
@@ -72,7 +76,8 @@ impl Image {
     /// A machine none of whose points has a value yet. `start` is the moment before which nothing is published.
     pub fn new(binding: Arc<Binding>, start: i64) -> Image {
         let points = binding.places().iter().map(|_| Point::default()).collect();
-        Image { binding, points, writes: VecDeque::new(), now: start }
+        let waves = vec![None; binding.waves().len()];
+        Image { binding, points, waves, writes: VecDeque::new(), now: start }
     }
 
     /// Shows a frame, whose moment is `ticks`.
@@ -94,6 +99,11 @@ impl Image {
                     self.show(i, Sample { point, value: *value, quality: Quality::Good }, &mut shown);
                 }
             }
+        }
+        for burst in &frame.bursts {
+            let Some(w) = binding.waves().iter().position(|w| w.kind == burst.kind) else { continue };
+            self.waves[w] = Some(wave::data_value(&burst.values, self.now));
+            shown.waves.push(w);
         }
         shown.renewed.sort_unstable();
         shown.renewed.dedup();
@@ -153,7 +163,8 @@ impl Image {
         let place = &self.binding.places()[i];
         self.points[i].outside = false;
         self.points[i].set(Held { ticks: self.now, value, quality: Quality::Good }, place);
-        Ok(Shown { ticks: self.now, renewed: vec![i], happenings: vec![Happening::Commanded(i, value)] })
+        let happenings = vec![Happening::Commanded(i, value)];
+        Ok(Shown { ticks: self.now, renewed: vec![i], waves: vec![], happenings })
     }
 
     /// What clients wrote since the last call, in order, all of it in the points' ranges [the point's unit].
@@ -166,11 +177,20 @@ impl Image {
     pub fn current(&self, i: usize) -> DataValue {
         match self.points[i].held {
             Some(held) => data_value(&self.binding.places()[i], held),
-            None => DataValue {
-                status: Some(StatusCode::BadWaitingForInitialData),
-                source_timestamp: Some(values::date_time(self.now)),
-                ..DataValue::default()
-            },
+            None => self.waiting(),
+        }
+    }
+
+    /// The last waveform of a kind, by its place among [`Binding::waves`].
+    pub fn wave(&self, w: usize) -> DataValue {
+        self.waves[w].clone().unwrap_or_else(|| self.waiting())
+    }
+
+    fn waiting(&self) -> DataValue {
+        DataValue {
+            status: Some(StatusCode::BadWaitingForInitialData),
+            source_timestamp: Some(values::date_time(self.now)),
+            ..DataValue::default()
         }
     }
 

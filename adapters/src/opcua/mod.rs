@@ -21,6 +21,7 @@ mod setup;
 mod space;
 pub mod units;
 pub mod values;
+mod wave;
 
 pub use binding::{BadBinding, Binding, Place};
 pub use client::{Client, Heard, Memory};
@@ -28,3 +29,4 @@ pub use moment::{By, Moment};
 pub use security::{Anonymous, Mode, Secret};
 pub use serve::{Endpoint, Handle, ServeError, ServeOptions, open, serve};
 pub use session::{ClientOptions, Login};
+pub use wave::{SAMPLE_RATE, Wave};

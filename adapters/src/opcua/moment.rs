@@ -10,6 +10,7 @@ use aegis_models::{Quality, Sample};
 use opcua::types::DataValue;
 
 use super::values;
+use crate::limits::OPCUA_SKEW;
 
 /// A source whose clock is further than this from its server's is not believed [100 ns]: ten seconds.
 const APART: i64 = 100_000_000;
@@ -82,12 +83,15 @@ pub(super) struct Stamps {
     places: Vec<Past>,
     /// The newest moment by each clock [100 ns since 1601].
     newest: [Option<i64>; 2],
+    /// The moment of the last waveform of each kind.
+    waves: Vec<Option<i64>>,
 }
 
 impl Stamps {
-    /// Makes room for that many places.
-    pub(super) fn fit(&mut self, places: usize) {
+    /// Makes room for that many places and waveforms.
+    pub(super) fn fit(&mut self, places: usize, waves: usize) {
         self.places.resize(places, Past::default());
+        self.waves.resize(waves, None);
     }
 
     /// The newest moment that the sources told [100 ns since 1601].
@@ -154,6 +158,19 @@ impl Stamps {
             self.advance(by, t);
         }
         Some(moment)
+    }
+
+    /// The moment of a waveform: none when it is known already, or older than what the machine tells now of what it does,
+    /// by which the waveform would be judged.
+    pub(super) fn judge_wave(&mut self, wave: usize, t: i64) -> Option<Stamp> {
+        let known = self.waves[wave].replace(t) == Some(t);
+        let skew = (OPCUA_SKEW.as_nanos() / 100) as i64;
+        let old = self.newest().is_some_and(|now| now.saturating_sub(t) > skew);
+        if known || old {
+            return None;
+        }
+        self.advance(By::Source, t);
+        Some((By::Source, t))
     }
 
     fn advance(&mut self, by: By, t: i64) {
@@ -232,7 +249,7 @@ mod tests {
     }
 
     fn heard(stamps: &mut Stamps, changes: &[Change]) -> Vec<Option<Option<Stamp>>> {
-        stamps.fit(1);
+        stamps.fit(1, 0);
         changes.iter().map(|c| stamps.judge(c)).collect()
     }
 
@@ -259,7 +276,7 @@ mod tests {
     #[test]
     fn what_was_read_or_recalled_is_not_told_again() {
         let mut stamps = Stamps::default();
-        stamps.fit(1);
+        stamps.fit(1, 0);
         stamps.read(&change(1.0, Some(SECOND), None));
         assert_eq!(stamps.judge(&change(1.0, Some(SECOND), None)), None);
         let recalled = change(2.0, Some(2 * SECOND), None);

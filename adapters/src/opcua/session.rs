@@ -95,6 +95,9 @@ impl Loss {
     }
 }
 
+/// A waveform: its place among the binding's, the moment of its last sample [100 ns since 1601], its samples.
+pub(super) type Waveform = (usize, i64, Vec<f64>);
+
 /// What the task hands to the client.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
@@ -105,6 +108,7 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     changes: VecDeque<Change>,
+    waves: VecDeque<Waveform>,
     /// Places some of whose values were lost: the queue at the server, or this one, ran over.
     lossy: BTreeSet<usize>,
     /// Whether the subscription was heard of since somebody asked.
@@ -133,6 +137,17 @@ impl Inbox {
         self.news.notify_one();
     }
 
+    /// A waveform; of too many the oldest goes.
+    pub(super) fn push_wave(&self, wave: Waveform) {
+        let mut state = self.state();
+        if state.waves.len() >= limits::OPCUA_WAVES {
+            state.waves.pop_front();
+        }
+        state.waves.push_back(wave);
+        drop(state);
+        self.news.notify_one();
+    }
+
     pub(super) fn lose(&self, loss: Loss) {
         self.state().loss.get_or_insert(loss);
         self.news.notify_one();
@@ -143,8 +158,9 @@ impl Inbox {
     }
 
     /// All that came since the last call, in order.
-    pub(super) fn take(&self) -> VecDeque<Change> {
-        std::mem::take(&mut self.state().changes)
+    pub(super) fn take(&self) -> (VecDeque<Change>, VecDeque<Waveform>) {
+        let mut state = self.state();
+        (std::mem::take(&mut state.changes), std::mem::take(&mut state.waves))
     }
 
     /// The places some of whose values were lost.

@@ -18,7 +18,7 @@ use super::binding::Place;
 use super::client::{Client, Failure, Node, sample};
 use super::moment::{Change, Placed};
 use super::session::{ClientOptions, Loss, is_loss, millis};
-use super::values;
+use super::{values, wave};
 use crate::client::LinkError;
 use crate::limits::{
     OPCUA_HISTORY_NODES, OPCUA_MISSED, OPCUA_MISSED_VALUES, OPCUA_NODES_PER_REQUEST, OPCUA_QUEUED_VALUES,
@@ -32,7 +32,7 @@ impl Client {
     /// Each request has its own bound; together they have one too.
     pub(super) async fn set_up(&mut self, options: &ClientOptions) -> Result<(), LinkError> {
         let bound = self.timeout.saturating_mul(2);
-        self.memory.stamps().fit(self.binding.places().len());
+        self.memory.stamps().fit(self.binding.places().len(), self.binding.waves().len());
         let last = self.last_heard();
         self.notes.extend(self.link.as_ref().and_then(|link| link.note.clone()));
         let subscribed = async {
@@ -172,6 +172,7 @@ impl Client {
             let uri = self.binding.namespace().to_owned();
             return Err(self.mismatch(format!("the machine has no namespace {uri}: is it of this kind?")));
         };
+        self.namespace = namespace;
         let node = |place: &Place| Node {
             id: NodeId::new(namespace, place.node.as_str()),
             scalar: values::scalar(place.data),
@@ -234,12 +235,14 @@ impl Client {
         let (changed, ended) = (Arc::clone(&link.inbox), Arc::clone(&link.inbox));
         let points: Vec<PointIx> = self.binding.places().iter().map(|p| p.point).collect();
         let on_value = move |value: DataValue, item: &MonitoredItem| {
-            // Handles are ours: the place, counted from 1.
+            // Handles are ours: the place, counted from 1, and after the last of them the waveforms.
             let place = (item.client_handle() as usize).wrapping_sub(1);
             if let Some(point) = points.get(place) {
                 // Part 4, 7.39.1: the overflow bit says that the queue ran over before this value.
                 let overflow = value.status().overflow();
                 changed.push(Change::of(place, sample(*point, &value), &value), overflow);
+            } else if let Some((ticks, samples)) = wave::samples(&value) {
+                changed.push_wave((place - points.len(), ticks, samples));
             }
         };
         let on_status = move |change: opcua::types::StatusChangeNotification| {
@@ -271,7 +274,7 @@ impl Client {
             }
         }
         self.notes.extend(granted.notes());
-        Ok(())
+        self.subscribe_waves(id).await
     }
 
     /// Monitors some places, and tells which the server refused.

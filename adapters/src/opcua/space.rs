@@ -7,7 +7,8 @@
 //!    ├─ Identification              MachineIdentificationType, properties of OPC 10000-100
 //!    ├─ Spindle                     one object for each name of a node's path
 //!    │  ├─ Load                     a point: AnalogUnitRangeType with unit and ranges
-//!    │  └─ SetSpeed(Value)          its method
+//!    │  ├─ SetSpeed(Value)          its method
+//!    │  └─ Waveform                 an array, with its rate and its unit
 //!    └─ Control ...
 //! ```
 //!
@@ -16,7 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aegis_models::Profile;
-use aegis_models::profile::{DataType, OpcuaLayout, PointSpec, Role};
+use aegis_models::profile::{BurstSpec, DataType, OpcuaLayout, PointSpec, Role};
 use opcua::nodes::{
     AccessLevel, EventNotifier, MethodBuilder, ObjectBuilder, ObjectTypeBuilder, ReferenceDirection,
     VariableBuilder,
@@ -29,6 +30,7 @@ use opcua::types::{
 };
 
 use super::binding::{Binding, Deed, Place, name, object};
+use super::wave::{SAMPLE_RATE, Wave};
 use super::{units, values};
 
 /// OPC 10000-100, Devices.
@@ -61,6 +63,8 @@ pub(super) struct Space {
     pub(super) variables: Vec<NodeId>,
     /// The variables that hold the name of a state's value, for each place.
     pub(super) texts: Vec<Option<NodeId>>,
+    /// The variables of the binding's waveforms.
+    pub(super) waves: Vec<NodeId>,
     states: Vec<BTreeMap<u64, String>>,
 }
 
@@ -105,6 +109,7 @@ impl Space {
             machine,
             variables: Vec::new(),
             texts: Vec::new(),
+            waves: Vec::new(),
             states: Vec::new(),
         };
         for place in binding.places() {
@@ -114,6 +119,10 @@ impl Space {
             space.variables.push(variable);
             space.texts.push(text);
             space.states.push(states);
+        }
+        for wave in binding.waves() {
+            let spec = &profile.bursts[usize::from(wave.kind)];
+            space.waves.push(build.wave(wave, spec, &space.machine));
         }
         for (method, deed) in binding.methods() {
             build.method(method, *deed, binding, profile, &space.machine);
@@ -228,7 +237,8 @@ impl Build<'_> {
     fn objects(&mut self, binding: &Binding, machine: &NodeId) {
         let places = binding.places().iter().map(|p| p.node.as_str());
         let mut paths = BTreeSet::new();
-        for node in places.chain(binding.methods().keys().map(String::as_str)) {
+        let waves = binding.waves().iter().map(|w| w.node.as_str());
+        for node in places.chain(waves).chain(binding.methods().keys().map(String::as_str)) {
             let mut above = object(node);
             while let Some(path) = above {
                 paths.insert(path);
@@ -303,6 +313,31 @@ impl Build<'_> {
             }
         }
         (id, text)
+    }
+
+    /// A waveform (Part 3, 5.6: an array of one dimension, whose length is that of the last one).
+    fn wave(&mut self, wave: &Wave, spec: &BurstSpec, machine: &NodeId) -> NodeId {
+        let id = self.id(&wave.node);
+        let name = name(&wave.node);
+        VariableBuilder::new(&id, QualifiedName::new(self.own, name), name)
+            .description(spec.doc.as_str())
+            .has_type_definition(VariableTypeId::BaseDataVariableType)
+            .data_type(DataTypeId::Float)
+            .value_rank(1)
+            .array_dimensions(&[0])
+            .access_level(AccessLevel::CURRENT_READ)
+            .user_access_level(AccessLevel::CURRENT_READ)
+            .component_of(self.parent(&wave.node, machine))
+            .insert(self.nodes);
+        let rate = NodeId::new(self.own, wave.rate_node());
+        let hz = Variant::from(wave.rate_hz);
+        let named = QualifiedName::new(self.own, SAMPLE_RATE);
+        self.property(&rate, named, &id, DataTypeId::Double, hz);
+        let unit = NodeId::new(self.own, format!("{}.EngineeringUnits", wave.node));
+        let value = Variant::from(ExtensionObject::from_message(units::information(&spec.unit)));
+        let named = QualifiedName::new(0, "EngineeringUnits");
+        self.property(&unit, named, &id, DataTypeId::EUInformation, value);
+        id
     }
 
     fn method(&mut self, method: &str, deed: Deed, binding: &Binding, profile: &Profile, machine: &NodeId) {

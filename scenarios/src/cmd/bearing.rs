@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use aegis_adapters::csv::{self, Options};
 use aegis_models::physics::bearing::{Bearing, KNOWN};
+use aegis_models::physics::vibration::GROUP_2_RIGID;
 use aegis_models::signal::{Family, Plans};
 use aegis_models::spell::nearest;
-use aegis_sentinel::detect::spectrum::{BearingVerdict, diagnose_bearing, limit};
+use aegis_sentinel::detect::spectrum::{BearingVerdict, ShaftFinding, diagnose_bearing, limit, shaft_faults};
 use anyhow::Context;
 use serde_json::json;
 
@@ -51,6 +52,9 @@ pub struct Args {
     /// Their contact angle [degrees]
     #[arg(long, value_name = "A", default_value_t = 0.0)]
     contact_deg: f64,
+    /// m/s2 in one unit of the recording (9.80665 for g): the shaft is judged too, by ISO 20816-3, group 2
+    #[arg(long, value_name = "M_S2")]
+    scale: Option<f64>,
     /// What separates columns; found out when absent
     #[arg(long, value_name = "C")]
     delimiter: Option<char>,
@@ -64,8 +68,20 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let values = waveform(&args.csv, args.column.as_deref(), args.delimiter)?;
     let verdict = diagnose_bearing(&mut Plans::default(), &values, args.rate, args.rpm, &bearing)
         .with_context(|| args.csv.display().to_string())?;
-    print(&if args.json { format!("{}\n", value(&verdict)) } else { words(&verdict) })?;
+    let shaft = args.scale.map(|scale| shaft(&values, scale, args.rate, verdict.lines.rpm)).transpose()?;
+    let shaft = shaft.as_deref();
+    print(&if args.json { format!("{}\n", value(&verdict, shaft)) } else { words(&verdict, shaft) })?;
     Ok(ExitCode::from(MET))
+}
+
+/// What is wrong with the shaft, by a recording of which one unit is `scale` m/s2.
+fn shaft(values: &[f64], scale: f64, rate_hz: f64, rpm: f64) -> anyhow::Result<Vec<ShaftFinding>> {
+    anyhow::ensure!(
+        scale.is_finite() && scale > 0.0,
+        "--scale {scale}: a number above zero would be right, 9.80665 for g"
+    );
+    let m_s2: Vec<f64> = values.iter().map(|x| scale * x).collect();
+    Ok(shaft_faults(&mut Plans::default(), &m_s2, rate_hz, rpm, &GROUP_2_RIGID)?)
 }
 
 fn geometry(args: &Args) -> anyhow::Result<Bearing> {
@@ -114,7 +130,7 @@ fn waveform(file: &Path, column: Option<&str>, delimiter: Option<char>) -> anyho
     recording.rows.iter().enumerate().map(sample).collect()
 }
 
-fn value(v: &BearingVerdict) -> serde_json::Value {
+fn value(v: &BearingVerdict, shaft: Option<&[ShaftFinding]>) -> serde_json::Value {
     let families = Family::ALL.map(|family| {
         let f = v.lines.of(family);
         json!({
@@ -126,15 +142,26 @@ fn value(v: &BearingVerdict) -> serde_json::Value {
     json!({
         "fault": v.fault.word(), "ratio": v.ratio, "rpm": v.lines.rpm, "kurtosis": v.kurtosis,
         "evidence": v.evidence, "families": families,
+        "shaft": shaft.map(|found| {
+            found.iter().map(|f| json!({ "fault": f.fault.word(), "why": f.why })).collect::<Vec<_>>()
+        }),
     })
 }
 
-fn words(v: &BearingVerdict) -> String {
+fn words(v: &BearingVerdict, shaft: Option<&[ShaftFinding]>) -> String {
     let mut text = format!("fault: {}\n", v.fault.word());
     for e in &v.evidence {
         text += &format!("  {e}\n");
     }
     text += &format!("  shaft at {:.1} rpm, kurtosis {:.1}\n", v.lines.rpm, v.kurtosis);
+    if let Some(found) = shaft {
+        if found.is_empty() {
+            text += "shaft: none\n";
+        }
+        for f in found {
+            text += &format!("shaft: {}\n  {}\n", f.fault.word(), f.why);
+        }
+    }
     text
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aegis_adapters::{ClientError, LinkError};
-use aegis_models::{CommandId, MachineIx, PointIx, Profile, Protocol, Record, Sample, Time};
+use aegis_models::{Burst, CommandId, MachineIx, PointIx, Profile, Protocol, Record, Sample, Time};
 use aegis_sentinel::WriteOutcome;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -54,6 +54,8 @@ pub struct Heard {
     pub samples: Vec<Sample>,
     /// In the order in which they happened.
     pub records: Vec<Record>,
+    /// Waveforms that ended then.
+    pub bursts: Vec<Burst>,
     /// What it refuses, or what is amiss with the link while it stands; empty when all is well.
     pub note: String,
 }

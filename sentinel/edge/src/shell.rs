@@ -162,7 +162,7 @@ impl Shell {
                 machine,
                 samples: heard.samples,
                 records: heard.records,
-                bursts: vec![],
+                bursts: heard.bursts,
             }),
             FromLink::State(machine, up, detail) => Input::Link { machine, up, detail },
             FromLink::Written(id, outcome) => Input::Written { id, outcome },

@@ -29,6 +29,9 @@ pub struct BurstSpec {
     pub speed: String,
     /// The bearing that it is judged for.
     pub bearing: BearingSpec,
+    /// Identifier of its OPC UA variable, below the machine, with dots: `Spindle.Vibration.Waveform`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opcua_node: Option<String>,
     /// The channel that its judgement makes: the strongest family of the bearing's lines over its limit.
     pub channel: String,
     /// In which regimes it is judged, by name; empty for all.

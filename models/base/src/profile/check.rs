@@ -140,7 +140,13 @@ impl Profile {
                 Some(p) => {
                     refuse(format!("point {}", p.id), "has an OPC UA node, but there is no [opcua] section")
                 }
-                None => Ok(()),
+                None => match self.bursts.iter().find(|b| b.opcua_node.is_some()) {
+                    Some(b) => refuse(
+                        format!("burst {}", b.id),
+                        "has an OPC UA node, but there is no [opcua] section",
+                    ),
+                    None => Ok(()),
+                },
             };
         };
         let foreign = layout.namespace.starts_with("http://opcfoundation.org/UA/");
@@ -184,6 +190,9 @@ impl Profile {
                 Some(method) => claim(place(), method)?,
                 None => {}
             }
+        }
+        for b in &self.bursts {
+            b.opcua_node.as_deref().map_or(Ok(()), |node| claim(format!("burst {}", b.id), node))?;
         }
         // A variable or method has no nodes of ours below it. In order of paths, those follow it at once.
         let mut ordered = taken.iter().zip(taken.iter().skip(1));

@@ -92,7 +92,7 @@ impl Talk for OwnedMutexGuard<Listener> {
         }
         self.moments.came(told.told_ns);
         self.last = self.moments.of(told.unix_ns);
-        Ok(Heard { time: self.last, samples: told.samples, records: Vec::new(), note: self.note.clone() })
+        Ok(Heard { time: self.last, samples: told.samples, note: self.note.clone(), ..Heard::default() })
     }
 
     async fn write(&mut self, point: PointIx, _value: f64) -> Result<(), ClientError> {

@@ -120,6 +120,7 @@ impl Talk for Subscriber {
             time: clocks.time(told.moment),
             samples: told.samples,
             records: Vec::new(),
+            bursts: told.bursts,
             note: self.client.notes().join("; "),
         })
     }
