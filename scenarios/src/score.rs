@@ -2,9 +2,8 @@
 
 use aegis_models::event::{Body, Event, Incident};
 use aegis_models::{MachineIx, Site, Span, Threat, ThreatKind, Time, Zone};
-use aegis_plant::machines;
 use aegis_sentinel::{MachineState, Policy, SafetyCircuit};
-use aegis_sim::SensorFault;
+use aegis_sim::{SensorFault, kinds};
 use serde::Serialize;
 
 use crate::expect::last_zone;
@@ -64,7 +63,7 @@ pub fn right_threats(kind: &str, fault: &str) -> Vec<ThreatKind> {
     if SensorFault::find(fault).is_some() {
         return vec![ThreatKind::SensorFault];
     }
-    let faults = machines::find(kind).map_or(&[][..], |k| k.faults);
+    let faults = kinds::find(kind).map_or(&[][..], |k| k.faults);
     faults.iter().find(|f| f.name == fault).map_or(vec![], |f| f.threats.to_vec())
 }
 

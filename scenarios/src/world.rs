@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use aegis_models::event::{Body, Event, Proposal, Source};
 use aegis_models::{ActionKind, Command, Frame, MachineIx, Profile, Seed, Site, Time, limits};
-use aegis_plant::machines;
 use aegis_sentinel::approval::Answer;
 use aegis_sentinel::{
     Agent, AgentConfig, Input, MachineConfig, Output, Policy, SigningKey, Stop, WriteOutcome,
 };
 use aegis_sim::link::{Line, LinkFault, LinkKind};
 use aegis_sim::record::{BadRecording, Recorder};
-use aegis_sim::{BadTwin, FaultPlan, Layer, SensorFault, Twin, TwinOptions};
+use aegis_sim::{BadTwin, FaultPlan, Layer, SensorFault, Twin, TwinOptions, kinds};
 
 use crate::file::{Deed, Inject, Link, Operator, Scenario};
 
@@ -103,7 +102,7 @@ pub fn fault_plan(inject: &Inject, site: &Site) -> FaultPlan {
             (Layer::Sensor(point.expect("checked with the file"), sensor), 0.0)
         }
         None => {
-            let faults = machines::find(kind).map_or(&[][..], |k| k.faults);
+            let faults = kinds::find(kind).map_or(&[][..], |k| k.faults);
             let spec = faults.iter().find(|f| f.name == name).expect("checked with the file");
             (Layer::Process, spec.typical)
         }

@@ -7,10 +7,13 @@ use std::time::Duration;
 use aegis_models::event::{Body, Event, Source};
 use aegis_models::profile::Profile;
 use aegis_models::{Command, Frame, MachineIx, PointIx, Record, Rng, Seed, Site, Time};
-use aegis_plant::{Given, Image, Machine, ProcessFault, Refusal, Setup, Step, Supply, machines};
+use aegis_plant::{Given, Image, Machine, ProcessFault, Refusal, Setup, Step, Supply};
 
+use crate::amhs::{self, Shared, TransportView};
 use crate::fault::{FaultPlan, Layer};
 use crate::instrument::Instruments;
+use crate::kinds;
+use crate::lots::Lots;
 
 /// The base step. A machine may take smaller ones inside.
 pub const STEP: Duration = Duration::from_millis(100);
@@ -52,6 +55,9 @@ pub struct Twin {
     now: Time,
     tick: u64,
     units: Vec<Unit>,
+    /// What carries the lots, where the site has a rail; its equipment shares it.
+    transport: Option<Shared>,
+    lots: Option<Lots>,
     faults: Vec<Scheduled>,
     truth: Vec<Event>,
     seq: u64,
@@ -84,13 +90,15 @@ impl Twin {
     pub fn new(site: &Site, options: &TwinOptions) -> Result<Twin, BadTwin> {
         let mut profiles: BTreeMap<&str, Arc<Profile>> = BTreeMap::new();
         let mut units = Vec::with_capacity(site.machines.len());
+        let lots = Lots::new(site);
+        let transport = amhs::beside(site, options.seed, lots.is_some());
         for entry in &site.machines {
             let unknown = || BadTwin::UnknownKind {
                 machine: entry.name.clone(),
                 kind: entry.kind.clone(),
-                known: machines::KINDS.iter().map(|k| k.name).collect(),
+                known: kinds::all().iter().map(|k| k.name).collect(),
             };
-            let kind = machines::find(&entry.kind).ok_or_else(unknown)?;
+            let kind = kinds::find(&entry.kind).ok_or_else(unknown)?;
             let profile = match profiles.get(entry.kind.as_str()) {
                 Some(p) => Arc::clone(p),
                 None => {
@@ -101,12 +109,16 @@ impl Twin {
             };
             let stream = |what: &str| options.seed.stream(&format!("machine/{}/{what}", entry.name));
             let bay = site.bay(&entry.bay).expect("checked with the site");
-            let machine = (kind.build)(Setup {
-                profile: &profile,
-                iso_class: bay.iso_class,
-                volume_m3_per_ffu: bay.volume_m3_per_ffu,
-                rng: &mut stream("build"),
-            });
+            let own = transport.as_ref().and_then(|t| amhs::face(&entry.kind, &profile, t));
+            let alone = || {
+                (kind.build)(Setup {
+                    profile: &profile,
+                    iso_class: bay.iso_class,
+                    volume_m3_per_ffu: bay.volume_m3_per_ffu,
+                    rng: &mut stream("build"),
+                })
+            };
+            let machine = own.unwrap_or_else(alone);
             units.push(Unit {
                 name: entry.name.clone(),
                 machine,
@@ -124,7 +136,8 @@ impl Twin {
                 profile,
             });
         }
-        Ok(Twin { now: Time::ZERO, tick: 0, units, faults: Vec::new(), truth: Vec::new(), seq: 0 })
+        let (now, faults, truth) = (Time::ZERO, Vec::new(), Vec::new());
+        Ok(Twin { now, tick: 0, units, transport, lots, faults, truth, seq: 0 })
     }
 
     /// Plans a fault. A machine that cannot have it says which it can.
@@ -185,6 +198,7 @@ impl Twin {
         self.now = self.now.after(STEP);
         self.tick += 1;
         self.apply_faults();
+        self.carry();
         for i in 0..self.units.len() {
             let unit = &mut self.units[i];
             unit.given = Given::default();
@@ -206,6 +220,31 @@ impl Twin {
                 }
             }
         }
+    }
+
+    /// The lots move on, and each tool gets its work; the earth shakes all floors alike.
+    fn carry(&mut self) {
+        let Some(shared) = &self.transport else { return };
+        let mut transport = amhs::lock(shared);
+        transport.step(STEP.as_secs_f64());
+        let floor = transport.floor_um_per_s(Supply::default().floor_um_per_s);
+        self.units.iter_mut().for_each(|u| u.supply.floor_um_per_s = floor);
+        if let Some(lots) = &mut self.lots {
+            let given: Vec<Given> = self.units.iter().map(|u| u.given).collect();
+            let mut supplies: Vec<Supply> = self.units.iter().map(|u| u.supply).collect();
+            lots.step(STEP.as_secs_f64(), &given, &mut supplies, &mut transport);
+            self.units.iter_mut().zip(supplies).for_each(|(u, s)| u.supply = s);
+        }
+    }
+
+    /// Where vehicles, carriers and people are; none where the site has no rail.
+    pub fn transport(&self) -> Option<TransportView> {
+        self.transport.as_ref().map(|t| amhs::lock(t).view())
+    }
+
+    /// The lots and what the line has made of them; none where no route has all its tools.
+    pub fn lots(&self) -> Option<&Lots> {
+        self.lots.as_ref()
     }
 
     fn tell(&mut self, body: Body) {

@@ -14,3 +14,5 @@ pub const OPEN_INCIDENTS_PER_MACHINE: usize = 16;
 pub const EVIDENCE_PER_THREAT: usize = 12;
 /// Events that an agent holds for a shell that does not drain it; the agent stops acting beyond.
 pub const OUTPUTS_PER_AGENT: usize = 100_000;
+/// Vehicles on one rail.
+pub const VEHICLES_PER_RAIL: usize = 256;

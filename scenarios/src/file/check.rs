@@ -2,8 +2,7 @@
 
 use aegis_models::spell::nearest;
 use aegis_models::{Protocol, Site};
-use aegis_plant::machines;
-use aegis_sim::SensorFault;
+use aegis_sim::{SensorFault, kinds};
 use aegis_sim::link::LinkKind;
 use toml::Spanned;
 
@@ -68,7 +67,7 @@ impl Scenario {
         if let Some(point) = &inject.point {
             return Err((Some(point.span().start), format!("{fault} is no sensor fault: it takes no point")));
         }
-        let faults = machines::find(&kind).map_or(&[][..], |k| k.faults);
+        let faults = kinds::find(&kind).map_or(&[][..], |k| k.faults);
         if !faults.iter().any(|f| f.name == fault) {
             let known = faults.iter().map(|f| f.name).chain(SensorFault::ALL.map(|(n, ..)| n));
             return Err((at, format!("no fault {fault:?} of a {kind}{}", nearest(fault, known))));

@@ -248,5 +248,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("ahu", include_str!("../../profiles/ahu.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("floor_sensor", include_str!("../../profiles/floor_sensor.toml")),
+    ("hoist", include_str!("../../profiles/hoist.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
 ];
