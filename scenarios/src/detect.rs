@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use aegis_adapters::csv::Recording;
 use aegis_models::event::Body;
-use aegis_models::profile::{Access, Calibration, DataType, Direction, PointSpec, Profile, Role, Watch};
-use aegis_models::{Frame, MachineIx, PointIx, Quality, Sample, Span, Time};
+use aegis_models::profile::{Access, Calibration, DataType, PointSpec, Profile, Role, Watch};
+use aegis_models::{Frame, MachineIx, PointIx, Quality, Sample, Span, ThreatKind, Time};
 use aegis_sentinel::{Agent, AgentConfig, Input, MachineConfig, Output, Policy};
 
 /// Without a given span, this share of the rows is taken as healthy, and never more than [`MOST_ROWS`].
@@ -100,6 +100,7 @@ impl Feed {
             self.row(*s, row.iter().copied());
         }
         self.agent.end_learning();
+        self.agent.break_off();
         self.offset_s = baseline.seconds.last().copied().unwrap_or(0.0) + period(baseline);
     }
 
@@ -124,21 +125,21 @@ impl Feed {
         };
         while let Some(output) = self.agent.poll() {
             match output {
-                Output::Event(e) => match e.body {
-                    Body::IncidentOpened { .. } => verdict.event = true,
-                    Body::Finding(f) => {
-                        verdict.shift |= matches!(f.direction, Direction::High | Direction::Low)
+                Output::Event(e) => {
+                    if let Body::IncidentOpened { incident } = e.body {
+                        verdict.event |= incident.threat.kind == ThreatKind::SensorFault;
                     }
-                    _ => {}
-                },
+                }
                 Output::Intend(_) | Output::Write(_) => unreachable!("a recording has no set-points"),
             }
         }
+        let heard = self.agent.heard(machine);
+        (verdict.shift, verdict.event) = (heard.change, verdict.event || heard.news);
         let worst = self.agent.symptoms(machine).into_iter().max_by(|a, b| a.peak.total_cmp(&b.peak));
         if let Some(s) = worst {
             verdict.alarm = true;
             verdict.why = s.text();
-            verdict.channel = s.term.channel;
+            verdict.channel = s.shares.into_iter().next().map_or(s.term.channel, |(first, _)| first);
         }
         verdict
     }
@@ -162,7 +163,8 @@ fn profile(recording: &Recording) -> Profile {
             nominal: None,
             accuracy: 0.0,
             record: None,
-            watch: vec![Watch::Level, Watch::Rate, Watch::Ewma, Watch::Shift, Watch::Stuck],
+            // Of raw columns nobody knows whether they stay where they were: the levels that do not wander are for laws.
+            watch: vec![Watch::Stuck],
             only: vec![],
             modbus: None,
             opcua: None,
@@ -176,7 +178,7 @@ fn profile(recording: &Recording) -> Profile {
         title: "A recording".to_owned(),
         doc: String::new(),
         // Learning ends where the caller says.
-        calibration: Calibration { span: Span(Duration::MAX), min_samples: u32::MAX },
+        calibration: Calibration { span: Span(Duration::MAX), min_samples: u32::MAX, multivariate: true },
         regime: None,
         settle: Span::default(),
         modbus: Default::default(),
@@ -187,6 +189,7 @@ fn profile(recording: &Recording) -> Profile {
         points,
         records: vec![],
         residuals: vec![],
+        lives: vec![],
         commands: vec![],
         stop: None,
         signatures: vec![],

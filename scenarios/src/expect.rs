@@ -1,7 +1,7 @@
 //! Holds a run against what its scenario expects and forbids.
 
 use aegis_models::event::{Body, Event, Incident};
-use aegis_models::{PointIx, Site, Time, Zone};
+use aegis_models::{PointIx, Site, Time};
 use aegis_sim::Twin;
 use serde::Serialize;
 
@@ -212,12 +212,4 @@ fn forbidden(f: &Forbid, events: &[Event]) -> Verdict {
         met: first.is_none(),
         seen: first.unwrap_or_else(|| "none".to_owned()),
     }
-}
-
-/// The last decided zone of each incident, for the score.
-pub fn last_zone(events: &[Event], incident: &str) -> Option<Zone> {
-    events.iter().rev().find_map(|v| match &v.body {
-        Body::Decision { incident: i, zone, .. } if i == incident => Some(*zone),
-        _ => None,
-    })
 }

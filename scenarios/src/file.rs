@@ -75,24 +75,42 @@ pub struct Inject {
     /// The machine.
     #[schemars(with = "String")]
     pub target: Spanned<String>,
-    /// A fault of its kind, or `sensor_stuck`, `sensor_bias`, `sensor_drift`, `sensor_dropout`.
+    /// A fault of its kind, of an instrument, of its clock, or of a person: `aegis faults` lists them all.
     #[schemars(with = "String")]
     pub fault: Spanned<String>,
-    /// The instrument, for a sensor fault.
+    /// The instrument, for a fault of one; the set-point, for a `wrong_recipe`.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub point: Option<Spanned<String>>,
     /// When it begins.
     pub onset: Span,
-    /// How long it grows until it has its full size.
+    /// How long it grows until it has its full size; a step when absent.
     #[serde(default)]
     pub ramp: Span,
     /// When it ends, counted from the onset; never when absent.
     #[serde(default)]
     pub duration: Option<Span>,
-    /// Its full size, in the fault's own unit; the kind's typical size when absent.
+    /// How it comes and goes between its onset and its end; it stays when absent.
+    #[serde(default)]
+    pub intermittent: Option<ComesAndGoes>,
+    /// Its full size, in the fault's own unit; the kind's typical size when absent. For a `wrong_recipe`, what is
+    /// written.
     #[serde(default)]
     pub magnitude: Option<f64>,
+    /// The threats that are right for what a person does wrong, the best first: they follow from what is written and to
+    /// which machine. None when nothing need be said.
+    #[serde(default)]
+    pub threats: Vec<ThreatKind>,
+}
+
+/// How a fault comes and goes, as a loose contact does.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComesAndGoes {
+    /// From one coming to the next.
+    pub period: Span,
+    /// The share of each period in which it is there, above 0 and below 1.
+    pub duty: f64,
 }
 
 /// How much of the real thing runs.
@@ -175,6 +193,8 @@ pub struct Operator {
 pub enum Deed {
     /// Say yes to a proposal.
     Approve,
+    /// Say yes where no would be right: the same to the sentinel, and a fault of a person in the truth.
+    WronglyApprove,
     /// Say no to a proposal.
     Reject,
     /// Say that they have seen an incident.
@@ -283,7 +303,8 @@ impl Scenario {
             .map_err(|(at, problem)| bad(at.map_or(1, |at| line_of(&text, at)), problem))
     }
 
-    fn parse(text: &str, site: &Site) -> Result<Scenario, Problem> {
+    /// Reads and checks the text of a scenario.
+    pub(crate) fn parse(text: &str, site: &Site) -> Result<Scenario, Problem> {
         let scenario: Scenario =
             toml::from_str(text).map_err(|e| (e.span().map(|s| s.start), with_nearest(e.message())))?;
         scenario.check(site)?;
@@ -371,6 +392,55 @@ mod tests {
                 "\"airflow\"?",
             ),
             (inject("fault = \"sensor_stuck\"\n"), "8:", "needs a point"),
+            (
+                inject("fault = \"sensor_stuck\"\npoint = \"airflow\"\nmagnitude = 1.0\n"),
+                "8: sensor_stuck has no size",
+                "",
+            ),
+            (
+                inject("fault = \"sensor_quantisation\"\npoint = \"airflow\"\nmagnitude = -1.0\n"),
+                "8: sensor_quantisation: magnitude -1",
+                "above 0",
+            ),
+            (
+                inject("fault = \"sensor_drift\"\npoint = \"airflow\"\nmagnitude = 1.0\n"),
+                "8: sensor_drift needs a ramp",
+                "sensor_bias",
+            ),
+            (
+                inject("fault = \"filter_clog\"\nintermittent = { period = \"1m\", duty = 1.5 }\n"),
+                "8: duty = 1.5",
+                "above 0 and below 1",
+            ),
+            (
+                inject("fault = \"sensor_clock_skew\"\npoint = \"airflow\"\nmagnitude = 1.0\n"),
+                "9: sensor_clock_skew takes no point",
+                "",
+            ),
+            (
+                inject("fault = \"wrong_recipe\"\npoint = \"airflow\"\nmagnitude = 1.0\n"),
+                "9: airflow cannot be written",
+                "\"fan_speed_sp\"",
+            ),
+            (
+                inject("fault = \"wrong_recipe\"\npoint = \"fan_speed_sp\"\nmagnitude = 9000.0\n"),
+                "8: wrong_recipe: magnitude 9000",
+                "0 to 2000",
+            ),
+            (
+                inject(
+                    "fault = \"wrong_recipe\"\npoint = \"fan_speed_sp\"\nmagnitude = 1200.0\nramp = \"5m\"\n",
+                ),
+                "8: wrong_recipe takes no ramp",
+                "",
+            ),
+            (inject("fault = \"skipped_maintenance\"\n"), "8: a ffu has no scheduled maintenance", ""),
+            (inject("fault = \"wrong_approval\"\n"), "8: wrong_approval is an operator's", "wrongly_approve"),
+            (
+                inject("fault = \"filter_clog\"\nthreats = [\"Anomaly\"]\n"),
+                "8: filter_clog takes no threats",
+                "",
+            ),
             (
                 "[[expect]]\ntarget = \"FFU-99\"\nincident = \"Chatter\"\n".to_owned(),
                 "6: no machine \"FFU-99\"",

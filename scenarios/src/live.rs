@@ -10,7 +10,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use aegis_models::event::{Event, Source};
-use aegis_models::{Body, Site};
+use aegis_models::{Body, Seed, Site};
+use aegis_sim::STEP;
 use anyhow::{Context, bail, ensure};
 
 use crate::endpoints::sentinel_config;
@@ -18,6 +19,8 @@ use crate::expect::judge_events;
 use crate::file::Scenario;
 use crate::run::Outcome;
 use crate::score::score;
+use crate::truth::truths;
+use crate::zones::ZoneVerdict;
 
 /// A child has to say its first word within this time.
 const FIRST_WORD: Duration = Duration::from_secs(30);
@@ -128,12 +131,15 @@ pub fn run(
     std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())?;
     let events = result?;
     let verdicts = judge_events(scenario, &events);
+    let steps = scenario.duration.0.as_nanos().div_ceil(STEP.as_nanos()) as u64;
+    let truths = truths(scenario, &part, Seed(seed), steps)?;
     Ok(Outcome {
         scenario: path.to_owned(),
         title: scenario.title.clone(),
         seed,
         passed: verdicts.iter().all(|v| v.met),
-        score: score(scenario, site, &events, 0),
+        score: score(scenario, &events, &truths, &ZoneVerdict::default()),
+        truth: truths.faults,
         verdicts,
         events,
     })

@@ -11,8 +11,10 @@ use serde::Serialize;
 use crate::expect::{Probes, Verdict, judge};
 use crate::file::{Scenario, Tier};
 use crate::score::{Score, score};
+use crate::truth::{Truth, truths};
 use crate::wire;
-use crate::world::{World, machine_configs, twin_for};
+use crate::world::{World, machine_configs};
+use crate::zones::Zones;
 
 /// A scenario that has run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,6 +31,8 @@ pub struct Outcome {
     pub verdicts: Vec<Verdict>,
     /// How well the sentinel did.
     pub score: Score,
+    /// What was true of each fault.
+    pub truth: Vec<Truth>,
     /// The timeline.
     pub events: Vec<Event>,
 }
@@ -97,8 +101,11 @@ pub fn run(
     let mut world = World::new(scenario, site, Seed(seed), recorder)?;
     let mut probes = Probes::new(scenario, &part, &world.twin);
     let steps = scenario.duration.0.as_nanos().div_ceil(STEP.as_nanos()) as u64;
+    let truths = truths(scenario, &part, Seed(seed), steps)?;
+    let mut zones = Zones::new(scenario, &part, &truths.faults);
     let mut look = |world: &World, n: u64| {
         probes.look(scenario, &world.twin);
+        zones.look(scenario, &world.twin, &world.events, n);
         if n.is_multiple_of(6_000) {
             progress(n as f64 / steps as f64);
         }
@@ -113,33 +120,14 @@ pub fn run(
     }
     let events = world.finish()?;
     let verdicts = judge(scenario, &events, &probes);
-    let undefended = undefended_damage(scenario, &part, Seed(seed), steps)?;
     Ok(Outcome {
         scenario: path.to_owned(),
         title: scenario.title.clone(),
         seed,
         passed: verdicts.iter().all(|v| v.met),
-        score: score(scenario, site, &events, undefended),
+        score: score(scenario, &events, &truths, &zones.verdict),
+        truth: truths.faults,
         verdicts,
         events,
     })
-}
-
-/// The harm in the same run when nobody watches: the same seed, the same faults, no sentinel.
-fn undefended_damage(scenario: &Scenario, site: &Site, seed: Seed, steps: u64) -> Result<u32, BadTwin> {
-    if scenario.injects.is_empty() {
-        return Ok(0);
-    }
-    let faulty = |name: &str| scenario.injects.iter().any(|i| i.target.get_ref() == name);
-    let mut small = site.clone();
-    small.machines.retain(|m| faulty(&m.name));
-    let mut twin = twin_for(scenario, &small, seed)?;
-    let (mut frames, mut harm) = (Vec::new(), 0);
-    for _ in 0..steps {
-        twin.step(&mut frames);
-        frames.clear();
-        let told = twin.take_truth();
-        harm += told.iter().filter(|e| matches!(e.body, aegis_models::Body::Damage { .. })).count() as u32;
-    }
-    Ok(harm)
 }

@@ -8,14 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_models::event::{Body, Event, Proposal, Source};
-use aegis_models::{ActionKind, Command, Frame, MachineIx, Profile, Seed, Site, Time, limits};
+use aegis_models::{ActionKind, Command, Frame, MachineIx, Seed, Site, Time, limits};
 use aegis_sentinel::approval::Answer;
 use aegis_sentinel::{
-    Agent, AgentConfig, Input, MachineConfig, Output, Policy, SigningKey, Stop, WriteOutcome,
+    Agent, AgentConfig, Correlator, Input, MachineConfig, Output, Policy, SigningKey, Stop, Verdict,
+    WriteOutcome,
 };
+use aegis_sim::fault::CLOCK_SKEW;
 use aegis_sim::link::{Line, LinkFault, LinkKind};
 use aegis_sim::record::{BadRecording, Recorder};
-use aegis_sim::{BadTwin, FaultPlan, Layer, SensorFault, Twin, TwinOptions, kinds};
+use aegis_sim::{
+    BadTwin, FaultPlan, Intermittent, Layer, PersonFault, SensorFault, Twin, TwinOptions, kinds,
+};
 
 use crate::file::{Deed, Inject, Link, Operator, Scenario};
 
@@ -35,6 +39,8 @@ pub struct World {
     /// The machines.
     pub twin: Twin,
     agent: Agent,
+    correlator: Correlator,
+    correlation_seq: u64,
     site: Site,
     scenario: Scenario,
     appointments: Vec<Appointment>,
@@ -58,7 +64,7 @@ struct Appointment {
 }
 
 enum Task {
-    Answer(Proposal, bool),
+    Answer(Proposal, Deed),
     Acknowledge(String),
     Stop(String),
     Service(MachineIx),
@@ -66,16 +72,8 @@ enum Task {
 
 /// The machines of a site as an agent is told of them.
 pub fn machine_configs(site: &Site) -> Vec<MachineConfig> {
-    let mut profiles: Vec<(String, Arc<Profile>)> = Vec::new();
-    let mut profile = |kind: &str| match profiles.iter().find(|(k, _)| k == kind) {
-        Some((_, p)) => Arc::clone(p),
-        None => {
-            let p = Arc::new(Profile::built_in(kind).expect("the site is checked"));
-            profiles.push((kind.to_owned(), Arc::clone(&p)));
-            p
-        }
-    };
-    site.machines.iter().map(|m| MachineConfig::new(m.name.clone(), profile(&m.kind))).collect()
+    let machines = (0..site.machines.len()).map(|i| MachineIx(i as u16));
+    machines.map(|m| MachineConfig::new(site.machine(m).name.clone(), Arc::clone(site.profile(m)))).collect()
 }
 
 /// An agent over a site's machines, as the harness runs it.
@@ -95,13 +93,17 @@ pub fn fault_plan(inject: &Inject, site: &Site) -> FaultPlan {
     let machine = site.find(inject.target.get_ref()).expect("checked with the file");
     let kind = &site.machine(machine).kind;
     let name = inject.fault.get_ref();
-    let (layer, typical) = match SensorFault::find(name) {
-        Some(sensor) => {
-            let profile = Profile::built_in(kind).expect("checked with the site");
-            let point = inject.point.as_ref().and_then(|p| profile.point_ix(p.get_ref()));
-            (Layer::Sensor(point.expect("checked with the file"), sensor), 0.0)
-        }
-        None => {
+    let point = || {
+        let profile = site.profile(machine);
+        let point = inject.point.as_ref().and_then(|p| profile.point_ix(p.get_ref()));
+        point.expect("checked with the file")
+    };
+    let (layer, typical) = match (SensorFault::find(name), PersonFault::find(name)) {
+        (Some(sensor), _) => (Layer::Sensor(point(), sensor), 0.0),
+        (_, Some(PersonFault::WrongRecipe)) => (Layer::WrongRecipe(point()), 0.0),
+        (_, Some(_)) => (Layer::SkippedMaintenance, 1.0),
+        _ if name == CLOCK_SKEW => (Layer::Clock, 0.0),
+        _ => {
             let faults = kinds::find(kind).map_or(&[][..], |k| k.faults);
             let spec = faults.iter().find(|f| f.name == name).expect("checked with the file");
             (Layer::Process, spec.typical)
@@ -114,6 +116,7 @@ pub fn fault_plan(inject: &Inject, site: &Site) -> FaultPlan {
         onset: Time::ZERO.after(inject.onset.0),
         ramp: inject.ramp.0,
         duration: inject.duration.map(|d| d.0),
+        intermittent: inject.intermittent.map(|i| Intermittent { period: i.period.0, duty: i.duty }),
         magnitude: inject.magnitude.unwrap_or(typical),
     }
 }
@@ -159,6 +162,7 @@ pub fn twin_for(scenario: &Scenario, site: &Site, seed: Seed) -> Result<Twin, Ba
             onset: Time::ZERO.after(link.onset.0),
             ramp: Duration::ZERO,
             duration: link.duration.map(|d| d.0),
+            intermittent: None,
             magnitude: link.share,
         })?;
     }
@@ -185,6 +189,8 @@ impl World {
             twin: twin_for(scenario, &site, seed)?,
             lines: lines(scenario, &site, seed, 1.0),
             agent: agent_for(&site, Time::ZERO),
+            correlator: Correlator::new(&site),
+            correlation_seq: 0,
             site,
             scenario: scenario.clone(),
             appointments,
@@ -345,10 +351,29 @@ impl World {
     }
 
     fn drain(&mut self, now: Time) -> Result<(), BadRecording> {
+        self.drain_agent(now)?;
+        while let Some(verdict) = self.correlator.poll() {
+            match verdict {
+                Verdict::Tell(body) => {
+                    self.correlation_seq += 1;
+                    let (source, seq) = (Source::Correlation, self.correlation_seq);
+                    self.tell(Event { time: now, source, seq, body })?;
+                }
+                Verdict::Raise { machine, cascade } => {
+                    self.put(now, Input::Raise { machine, cascade })?;
+                    self.drain_agent(now)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drain_agent(&mut self, now: Time) -> Result<(), BadRecording> {
         while let Some(output) = self.agent.poll() {
             match output {
                 Output::Event(event) => {
                     self.make_appointments(&event, now);
+                    self.correlator.observe(&event);
                     self.tell(event)?;
                 }
                 // Nothing outlives this process, so that an intent is as durable at once as it will ever be.
@@ -368,8 +393,8 @@ impl World {
         let mut new = Vec::new();
         match &event.body {
             Body::Proposal(p) => {
-                for o in theirs(&p.machine, &[Deed::Approve, Deed::Reject]) {
-                    let what = Task::Answer(p.clone(), o.does == Deed::Approve);
+                for o in theirs(&p.machine, &[Deed::Approve, Deed::WronglyApprove, Deed::Reject]) {
+                    let what = Task::Answer(p.clone(), o.does);
                     new.push(Appointment { at: now.after(o.after.0), what });
                 }
             }
@@ -403,7 +428,13 @@ impl World {
     fn perform(&mut self, task: Task, now: Time) -> Result<Option<Input>, BadRecording> {
         const WHO: &str = "operator";
         Ok(Some(match task {
-            Task::Answer(proposal, approve) => {
+            Task::Answer(proposal, deed) => {
+                let approve = deed != Deed::Reject;
+                if deed == Deed::WronglyApprove
+                    && let Some(machine) = self.site.find(&proposal.machine)
+                {
+                    self.twin.tell_fault(machine, PersonFault::WrongApproval.common().name);
+                }
                 let body = Body::Answer { nonce: proposal.nonce, approve, approver: WHO.to_owned() };
                 self.tell_operator(now, body)?;
                 Input::Answer(operator_key().sign_answer(Answer::to(&proposal, approve, WHO)))

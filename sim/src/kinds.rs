@@ -6,7 +6,8 @@ use aegis_plant::{Kind, machines};
 
 use crate::amhs;
 
-static ALL: LazyLock<Vec<Kind>> = LazyLock::new(|| machines::KINDS.iter().chain(amhs::KINDS).copied().collect());
+static ALL: LazyLock<Vec<Kind>> =
+    LazyLock::new(|| machines::KINDS.iter().chain(amhs::KINDS).copied().collect());
 
 /// The kinds, the plant's first.
 pub fn all() -> &'static [Kind] {

@@ -11,8 +11,9 @@ pub mod instrument;
 pub mod kinds;
 pub mod link;
 pub mod lots;
+mod network;
 pub mod record;
 mod twin;
 
-pub use fault::{FaultPlan, Layer, SensorFault};
+pub use fault::{CommonFault, FaultPlan, Intermittent, Layer, PersonFault, SensorFault};
 pub use twin::{BadTwin, STEP, Twin, TwinOptions};

@@ -6,17 +6,24 @@ use std::time::Duration;
 
 use aegis_models::event::{Body, Event, Source};
 use aegis_models::profile::Profile;
-use aegis_models::{Command, Frame, MachineIx, PointIx, Record, Rng, Seed, Site, Time};
-use aegis_plant::{Given, Image, Machine, ProcessFault, Refusal, Setup, Step, Supply};
+use aegis_models::{Command, CommandId, Frame, MachineIx, PointIx, Record, Rng, Seed, Site, Time};
+use aegis_plant::{Given, Image, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply};
+use rayon::prelude::*;
 
 use crate::amhs::{self, Shared, TransportView};
 use crate::fault::{FaultPlan, Layer};
 use crate::instrument::Instruments;
 use crate::kinds;
 use crate::lots::Lots;
+use crate::network::Network;
 
 /// The base step. A machine may take smaller ones inside.
 pub const STEP: Duration = Duration::from_millis(100);
+
+/// How long coupled machines live together before the twin begins: the air of a bay settles within an hour.
+const SETTLING: Duration = Duration::from_secs(3_600);
+/// From so many machines on, stepping on several threads pays.
+const WORTH_THREADS: usize = 256;
 
 /// How a twin is set up.
 #[derive(Clone, Debug)]
@@ -48,6 +55,14 @@ pub enum BadTwin {
         /// What it says.
         source: aegis_plant::UnknownFault,
     },
+    /// The kind has no maintenance that could be skipped.
+    #[error("{machine}: a {kind} has no scheduled maintenance that could be skipped")]
+    NoMaintenance {
+        /// Which machine.
+        machine: String,
+        /// Its kind.
+        kind: String,
+    },
 }
 
 /// Machines on one virtual clock.
@@ -55,6 +70,10 @@ pub struct Twin {
     now: Time,
     tick: u64,
     units: Vec<Unit>,
+    /// What each machine gave in the last step, and is supplied with in the next.
+    given: Vec<Given>,
+    supplies: Vec<Supply>,
+    network: Network,
     /// What carries the lots, where the site has a rail; its equipment shares it.
     transport: Option<Shared>,
     lots: Option<Lots>,
@@ -68,8 +87,8 @@ struct Unit {
     profile: Arc<Profile>,
     machine: Box<dyn Machine>,
     image: Image,
-    supply: Supply,
-    given: Given,
+    /// What its instruments showed in the last step.
+    frame: Option<Frame>,
     rng: Rng,
     instruments: Instruments,
     /// Points by how many ticks lie between their samples.
@@ -81,6 +100,10 @@ struct Scheduled {
     plan: FaultPlan,
     active: bool,
     told: f64,
+    /// Whether it is there, for a fault that comes and goes.
+    acts: bool,
+    /// The set-point before somebody wrote another.
+    before: f64,
     /// A crew has renewed what wears: the fault is gone before its time.
     repaired: bool,
 }
@@ -88,56 +111,47 @@ struct Scheduled {
 impl Twin {
     /// A twin of that site, all machines running at nominal duty.
     pub fn new(site: &Site, options: &TwinOptions) -> Result<Twin, BadTwin> {
-        let mut profiles: BTreeMap<&str, Arc<Profile>> = BTreeMap::new();
-        let mut units = Vec::with_capacity(site.machines.len());
+        Twin::with_kinds(site, options, kinds::all())
+    }
+
+    /// The same, of those kinds.
+    pub fn with_kinds(site: &Site, options: &TwinOptions, kinds: &[Kind]) -> Result<Twin, BadTwin> {
         let lots = Lots::new(site);
         let transport = amhs::beside(site, options.seed, lots.is_some());
-        for entry in &site.machines {
-            let unknown = || BadTwin::UnknownKind {
-                machine: entry.name.clone(),
-                kind: entry.kind.clone(),
-                known: kinds::all().iter().map(|k| k.name).collect(),
-            };
-            let kind = kinds::find(&entry.kind).ok_or_else(unknown)?;
-            let profile = match profiles.get(entry.kind.as_str()) {
-                Some(p) => Arc::clone(p),
-                None => {
-                    let p = Arc::new(Profile::built_in(&entry.kind).ok_or_else(unknown)?);
-                    profiles.insert(&entry.kind, Arc::clone(&p));
-                    p
-                }
-            };
-            let stream = |what: &str| options.seed.stream(&format!("machine/{}/{what}", entry.name));
-            let bay = site.bay(&entry.bay).expect("checked with the site");
-            let own = transport.as_ref().and_then(|t| amhs::face(&entry.kind, &profile, t));
-            let alone = || {
-                (kind.build)(Setup {
-                    profile: &profile,
-                    iso_class: bay.iso_class,
-                    volume_m3_per_ffu: bay.volume_m3_per_ffu,
-                    rng: &mut stream("build"),
-                })
-            };
-            let machine = own.unwrap_or_else(alone);
-            units.push(Unit {
-                name: entry.name.clone(),
-                machine,
-                image: Image::new(profile.points.len()),
-                supply: Supply::default(),
-                given: Given::default(),
-                rng: stream("process"),
-                instruments: Instruments::new(&profile, stream("noise"), options.noise),
-                schedule: schedule(&profile),
-                record_fields: profile
-                    .records
-                    .iter()
-                    .map(|r| r.fields.iter().filter_map(|f| profile.point_ix(f)).collect())
-                    .collect(),
-                profile,
-            });
+        let units = (0..site.machines.len())
+            .map(|i| Unit::new(site, MachineIx(i as u16), options, kinds, transport.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut twin = Twin {
+            now: Time::ZERO,
+            tick: 0,
+            given: vec![Given::default(); units.len()],
+            supplies: vec![Supply::default(); units.len()],
+            network: Network::new(site, STEP.as_secs_f64()),
+            transport,
+            lots,
+            units,
+            faults: Vec::new(),
+            truth: Vec::new(),
+            seq: 0,
+        };
+        twin.settle();
+        Ok(twin)
+    }
+
+    /// Machines that depend on each other have long done so when the twin begins.
+    fn settle(&mut self) {
+        if self.network.is_empty() {
+            return;
         }
-        let (now, faults, truth) = (Time::ZERO, Vec::new(), Vec::new());
-        Ok(Twin { now, tick: 0, units, transport, lots, faults, truth, seq: 0 })
+        for tick in 1..=SETTLING.as_nanos() / STEP.as_nanos() {
+            let now = Time::ZERO.after(STEP * tick as u32);
+            self.live(now, None);
+        }
+        for unit in &mut self.units {
+            unit.image.records.clear();
+            unit.image.harm.clear();
+        }
+        self.lots.iter_mut().for_each(Lots::forget);
     }
 
     /// Plans a fault. A machine that cannot have it says which it can.
@@ -148,7 +162,12 @@ impl Twin {
             let bad = |source| BadTwin::UnknownFault { machine: unit.name.clone(), source };
             unit.machine.inject(&probe).map_err(bad)?;
         }
-        self.faults.push(Scheduled { plan, active: false, told: 0.0, repaired: false });
+        if plan.layer == Layer::SkippedMaintenance && !unit.machine.skip_maintenance(false) {
+            let kind = unit.profile.kind.clone();
+            return Err(BadTwin::NoMaintenance { machine: unit.name.clone(), kind });
+        }
+        let fresh = Scheduled { plan, active: false, told: 0.0, acts: false, before: 0.0, repaired: false };
+        self.faults.push(fresh);
         Ok(())
     }
 
@@ -183,9 +202,15 @@ impl Twin {
         let i = usize::from(machine.0);
         self.units[i].machine.service();
         let now = self.now;
-        for s in self.faults.iter_mut().filter(|s| s.plan.machine == i && s.plan.layer == Layer::Process) {
+        for s in self.faults.iter_mut().filter(|s| s.plan.machine == i && s.plan.layer.is_renewed()) {
             s.repaired |= s.plan.active(now);
         }
+    }
+
+    /// Tells of a fault that is none of a machine's own: of a person at the sentinel.
+    pub fn tell_fault(&mut self, machine: MachineIx, fault: &str) {
+        let machine = self.units[usize::from(machine.0)].name.clone();
+        self.tell(Body::FaultOnset { machine, fault: fault.to_owned(), magnitude: 1.0 });
     }
 
     /// Takes the truth told since the last call.
@@ -198,21 +223,10 @@ impl Twin {
         self.now = self.now.after(STEP);
         self.tick += 1;
         self.apply_faults();
-        self.carry();
+        self.live(self.now.after(self.settled()), Some(self.tick));
         for i in 0..self.units.len() {
             let unit = &mut self.units[i];
-            unit.given = Given::default();
-            unit.machine.step(&mut Step {
-                now: self.now,
-                dt_s: STEP.as_secs_f64(),
-                rng: &mut unit.rng,
-                supply: &unit.supply,
-                given: &mut unit.given,
-                image: &mut unit.image,
-            });
-            if let Some(frame) = unit.frame(self.now, MachineIx(i as u16), self.tick) {
-                frames.push(frame);
-            }
+            frames.extend(unit.frame.take());
             if !unit.image.harm.is_empty() {
                 let machine = unit.name.clone();
                 for harm in std::mem::take(&mut unit.image.harm) {
@@ -222,22 +236,49 @@ impl Twin {
         }
     }
 
+    /// How long the machines had lived before the twin began.
+    fn settled(&self) -> Duration {
+        if self.network.is_empty() { Duration::ZERO } else { SETTLING }
+    }
+
+    /// Every machine lives through one step that ends at `plant_now`, and leaves its frame where `tick` asks for one.
+    /// They touch only what is their own, so that it is the same in whatever order, and on however many threads.
+    fn live(&mut self, plant_now: Time, tick: Option<u64>) {
+        if !self.network.is_empty() {
+            self.network.exchange(&self.given, &mut self.supplies);
+        }
+        self.carry();
+        let frame_time = self.now;
+        let step = |(i, ((unit, supply), given)): (usize, ((&mut Unit, &Supply), &mut Given))| {
+            unit.step(plant_now, supply, given);
+            unit.frame = tick.and_then(|tick| unit.read(frame_time, MachineIx(i as u16), tick));
+        };
+        let (units, given) = (&mut self.units, &mut self.given);
+        if units.len() < WORTH_THREADS {
+            units.iter_mut().zip(&self.supplies).zip(given.iter_mut()).enumerate().for_each(step);
+        } else {
+            let units = units.par_iter_mut().with_min_len(WORTH_THREADS / 4);
+            units.zip(&self.supplies).zip(given.par_iter_mut()).enumerate().for_each(step);
+        }
+    }
+
     /// The lots move on, and each tool gets its work; the earth shakes all floors alike.
     fn carry(&mut self) {
         let Some(shared) = &self.transport else { return };
         let mut transport = amhs::lock(shared);
         transport.step(STEP.as_secs_f64());
-        let floor = transport.floor_um_per_s(Supply::default().floor_um_per_s);
-        self.units.iter_mut().for_each(|u| u.supply.floor_um_per_s = floor);
+        for supply in &mut self.supplies {
+            // Without couplings nobody else says how quiet the floor is.
+            let quiet = Supply::default().floor_um_per_s;
+            let own = if self.network.is_empty() { quiet } else { supply.floor_um_per_s };
+            supply.floor_um_per_s = transport.floor_um_per_s(own);
+        }
         if let Some(lots) = &mut self.lots {
-            let given: Vec<Given> = self.units.iter().map(|u| u.given).collect();
-            let mut supplies: Vec<Supply> = self.units.iter().map(|u| u.supply).collect();
-            lots.step(STEP.as_secs_f64(), &given, &mut supplies, &mut transport);
-            self.units.iter_mut().zip(supplies).for_each(|(u, s)| u.supply = s);
+            lots.step(STEP.as_secs_f64(), &self.given, &mut self.supplies, &mut transport);
         }
     }
 
-    /// Where vehicles, carriers and people are; none where the site has no rail.
+    /// Where vehicles, carriers and people are; none where the site has no rail or nobody uses it.
     pub fn transport(&self) -> Option<TransportView> {
         self.transport.as_ref().map(|t| amhs::lock(t).view())
     }
@@ -256,12 +297,13 @@ impl Twin {
         for k in 0..self.faults.len() {
             let s = &mut self.faults[k];
             let active = s.plan.active(self.now) && !s.repaired;
+            let acts = active && s.plan.acts(self.now);
             let level = if active { s.plan.level(self.now) } else { 0.0 };
-            if active == s.active && level == s.told {
+            if (active, acts, level) == (s.active, s.acts, s.told) {
                 continue;
             }
-            let turned = active != s.active;
-            (s.active, s.told) = (active, level);
+            let (turned, came_or_went) = (active != s.active, acts != s.acts);
+            (s.active, s.acts, s.told) = (active, acts, level);
             let (machine, fault) = (self.units[s.plan.machine].name.clone(), s.plan.name.clone());
             let magnitude = s.plan.magnitude;
             let unit = &mut self.units[s.plan.machine];
@@ -271,10 +313,19 @@ impl Twin {
                     .inject(&ProcessFault { name: fault.clone(), magnitude: level })
                     .expect("probed when it was planned"),
                 Layer::Sensor(point, kind) => {
-                    unit.instruments.set_fault(k, point, kind, active.then_some(level));
+                    unit.instruments.set_fault(k, point, kind, acts.then_some(level));
+                }
+                Layer::Clock => unit.instruments.clock_ahead_s = level,
+                Layer::SkippedMaintenance => {
+                    unit.machine.skip_maintenance(acts);
+                }
+                Layer::WrongRecipe(point) if came_or_went => {
+                    s.before = if acts { unit.image.get(point) } else { s.before };
+                    let value = if acts { magnitude } else { s.before };
+                    unit.told_by_a_person(point, value, self.now);
                 }
                 // A line strikes by itself; here it is only told.
-                Layer::Link => {}
+                Layer::WrongRecipe(_) | Layer::Link => {}
             }
             if turned {
                 self.tell(if active {
@@ -288,8 +339,71 @@ impl Twin {
 }
 
 impl Unit {
+    /// A person writes a set-point through the machine's own door. One that the machine refuses stays as it is, and the
+    /// next frame shows it.
+    fn told_by_a_person(&mut self, point: PointIx, value: f64, now: Time) {
+        let id = CommandId { boot: 0, number: 0 };
+        let point = self.profile.point(point).id.clone();
+        let _ = self.machine.command(&Command { id, machine: self.name.clone(), point, value }, now);
+    }
+
+    fn new(
+        site: &Site,
+        ix: MachineIx,
+        options: &TwinOptions,
+        kinds: &[Kind],
+        transport: Option<&Shared>,
+    ) -> Result<Unit, BadTwin> {
+        let entry = site.machine(ix);
+        let kind = kinds.iter().find(|k| k.name == entry.kind).ok_or_else(|| BadTwin::UnknownKind {
+            machine: entry.name.clone(),
+            kind: entry.kind.clone(),
+            known: kinds.iter().map(|k| k.name).collect(),
+        })?;
+        let profile = Arc::clone(site.profile(ix));
+        let stream = |what: &str| options.seed.stream(&format!("machine/{}/{what}", entry.name));
+        let bay = site.bay(&entry.bay).expect("checked with the site");
+        let own = transport.and_then(|t| amhs::face(&entry.kind, &profile, t));
+        let alone = || {
+            (kind.build)(Setup {
+                profile: &profile,
+                iso_class: bay.iso_class,
+                volume_m3_per_ffu: bay.volume_m3_per_ffu,
+                rng: &mut stream("build"),
+            })
+        };
+        let machine = own.unwrap_or_else(alone);
+        Ok(Unit {
+            name: entry.name.clone(),
+            machine,
+            image: Image::new(profile.points.len()),
+            frame: None,
+            rng: stream("process"),
+            instruments: Instruments::new(&profile, stream("noise"), options.noise),
+            schedule: schedule(&profile),
+            record_fields: profile
+                .records
+                .iter()
+                .map(|r| r.fields.iter().filter_map(|f| profile.point_ix(f)).collect())
+                .collect(),
+            profile,
+        })
+    }
+
+    fn step(&mut self, now: Time, supply: &Supply, given: &mut Given) {
+        *given = Given::default();
+        self.machine.step(&mut Step {
+            now,
+            dt_s: STEP.as_secs_f64(),
+            rng: &mut self.rng,
+            supply,
+            given,
+            image: &mut self.image,
+        });
+    }
+
     /// What the instruments show at this tick, if anything is due.
-    fn frame(&mut self, time: Time, machine: MachineIx, tick: u64) -> Option<Frame> {
+    fn read(&mut self, time: Time, machine: MachineIx, tick: u64) -> Option<Frame> {
         let due: usize =
             self.schedule.iter().filter(|(every, _)| tick.is_multiple_of(*every)).map(|(_, p)| p.len()).sum();
         if due == 0 && self.image.records.is_empty() {
@@ -305,7 +419,7 @@ impl Unit {
         for record in &mut records {
             self.read_record(record);
         }
-        Some(Frame { time, machine, samples, records })
+        Some(Frame { time: self.instruments.stamp(time), machine, samples, records })
     }
 
     fn read_record(&mut self, record: &mut Record) {

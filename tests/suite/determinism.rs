@@ -75,3 +75,18 @@ fn json_output_is_the_same_twice() {
     let once = || stdout_of(&aegis(&["run", "scenarios/library/facility", "--json"]));
     assert_eq!(once(), once());
 }
+
+/// A score is met or not, and says the same, however many threads work on it.
+#[test]
+fn a_score_is_the_same_on_any_number_of_threads() {
+    let on = |threads: &str| {
+        let mixes = ["--mixes", "2", "--seeds", "5,6", "--kinds", "ffu", "--alone"];
+        let args =
+            [&["score"][..], &mixes, &["--layers", "process", "--json", "--threads", threads]].concat();
+        String::from_utf8(aegis(&args).stdout).expect("aegis prints UTF-8")
+    };
+    let one = on("1");
+    let report: serde_json::Value = serde_json::from_str(&one).expect("JSON");
+    assert!(report["mixes"]["faults"].as_u64() >= Some(4), "{one}");
+    assert_eq!(one, on("3"));
+}

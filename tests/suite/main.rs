@@ -3,6 +3,7 @@
 mod determinism;
 mod disk;
 mod loop_closed;
+mod own_kind;
 mod peers;
 mod recordings;
 mod safety;

@@ -11,6 +11,7 @@ pub mod physics;
 pub mod profile;
 pub mod sample;
 pub mod seed;
+pub mod signal;
 pub mod site;
 pub mod spell;
 pub mod threat;

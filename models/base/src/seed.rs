@@ -44,6 +44,11 @@ impl Rng {
         low + (high - low) * self.uniform()
     }
 
+    /// Log-uniform in [`low`, `high`), both above nought: as many draws in each decade.
+    pub fn log_between(&mut self, low: f64, high: f64) -> f64 {
+        libm::exp(self.between(libm::log(low), libm::log(high)))
+    }
+
     /// Standard normal, by Marsaglia's polar method (Marsaglia and Bray 1964).
     pub fn normal(&mut self) -> f64 {
         if let Some(z) = self.spare.take() {
@@ -102,6 +107,13 @@ mod tests {
             (h ^ bits).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(7)
         });
         assert_eq!(format!("{digest:016x}"), "11cf3a06b51698a6");
+    }
+
+    #[test]
+    fn each_decade_of_a_log_uniform_draw_has_its_share() {
+        let mut rng = Seed(1).stream("decades");
+        let low = (0..10_000).map(|_| rng.log_between(0.1, 10.0)).filter(|x| *x < 1.0).count();
+        assert!((4_800..5_200).contains(&low), "{low}");
     }
 
     #[test]

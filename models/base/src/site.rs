@@ -6,6 +6,7 @@ mod route;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ pub use coupling::{Carrier, Coupling, Edge};
 pub use rail::{Floor, Port, Rail, Walk};
 pub use route::{Release, Route, RouteStep};
 
-use crate::profile::Profile;
+use crate::profile::{Kinds, Profile};
 use crate::spell::nearest;
 use crate::{Span, limits};
 
@@ -47,6 +48,9 @@ pub struct Site {
     /// The floor beneath it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<Floor>,
+    /// What its machines' kinds are.
+    #[serde(skip)]
+    pub kinds: Kinds,
 }
 
 /// A room that shares one air.
@@ -256,9 +260,15 @@ impl Site {
         Site::parse(include_str!("../site.toml")).expect("the built-in site is valid")
     }
 
-    /// Reads and checks a site.
+    /// Reads and checks a site of the kinds that come with Aegis.
     pub fn parse(text: &str) -> Result<Site, BadSite> {
-        let site: Site = toml::from_str(text)?;
+        Site::parse_with(text, Kinds::built_in())
+    }
+
+    /// Reads and checks a site of those kinds.
+    pub fn parse_with(text: &str, kinds: Kinds) -> Result<Site, BadSite> {
+        let mut site: Site = toml::from_str(text)?;
+        site.kinds = kinds;
         let places: Places = toml::from_str(text)?;
         if site.machines.is_empty() || site.machines.len() > limits::MACHINES_PER_SITE {
             let what = format!("a site has 1 to {} machines", limits::MACHINES_PER_SITE);
@@ -271,10 +281,10 @@ impl Site {
             if !names.insert(&m.name) {
                 return bad(format!("machine {} stands twice", m.name));
             }
-            let kinds = Profile::built_ins().iter().map(|(kind, _)| *kind);
-            if !kinds.clone().any(|k| k == m.kind) {
+            if site.kinds.get(&m.kind).is_none() {
                 let (name, kind) = (&m.name, &m.kind);
-                return bad(format!("machine {name}: no kind is named {kind}{}", nearest(kind, kinds)));
+                let near = nearest(kind, site.kinds.names());
+                return bad(format!("machine {name}: no kind is named {kind}{near}"));
             }
             for e in &m.endpoints {
                 if let Some(hsms) = &e.hsms {
@@ -339,6 +349,11 @@ impl Site {
         &self.machines[usize::from(ix.0)]
     }
 
+    /// What the kind of the machine at that place is.
+    pub fn profile(&self, ix: MachineIx) -> &Arc<Profile> {
+        self.kinds.get(&self.machine(ix).kind).expect("checked when the site was read")
+    }
+
     /// The bay of that name.
     pub fn bay(&self, id: &str) -> Option<&Bay> {
         self.bays.iter().find(|b| b.id == id)
@@ -358,7 +373,7 @@ mod tests {
     #[test]
     fn the_built_in_site_names_profiles_that_exist() {
         for m in Site::built_in().machines {
-            assert!(crate::Profile::built_in(&m.kind).is_some(), "{} is a {}", m.name, m.kind);
+            assert!(Profile::built_in(&m.kind).is_some(), "{} is a {}", m.name, m.kind);
         }
     }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::site::Carrier;
+
 /// The kinds of threat that a diagnosis can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ThreatKind {
@@ -130,4 +132,7 @@ pub struct Threat {
     pub confidence: f64,
     /// Why, in words a technician accepts: law, value, limit, since when. Strongest first.
     pub evidence: Vec<String>,
+    /// The supply that brings it to a machine which is sound in itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Carrier>,
 }

@@ -18,6 +18,12 @@ pub trait Machine: Send {
 
     /// A maintenance crew renews what wears: filter, tool, capillary, bearing, belt.
     fn service(&mut self);
+
+    /// From now on (or no longer) the kind's scheduled maintenance does not happen: what wears is used beyond its life.
+    /// Says whether there is any to skip; false for a kind that has none.
+    fn skip_maintenance(&mut self, _skip: bool) -> bool {
+        false
+    }
 }
 
 /// All that a step may use.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aegis_models::site::{Endpoint, MachineEntry};
-use aegis_models::{Profile, Site};
+use aegis_models::site::Endpoint;
+use aegis_models::{MachineIx, Profile, Site};
 use serde::Serialize;
 
 use super::{MET, print};
@@ -23,18 +23,18 @@ pub struct Args {
 }
 
 #[derive(Serialize)]
-struct Machine {
-    name: String,
-    kind: String,
-    bay: String,
-    endpoints: Vec<Endpoint>,
-    profile: Profile,
+struct Machine<'a> {
+    name: &'a str,
+    kind: &'a str,
+    bay: &'a str,
+    endpoints: &'a [Endpoint],
+    profile: &'a Profile,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let site = super::site(args.site.as_deref())?;
     let text = if args.json {
-        let machines: Vec<Machine> = site.machines.iter().map(machine).collect();
+        let machines: Vec<Machine<'_>> = machines(&site).collect();
         format!("{}\n", serde_json::to_string_pretty(&machines)?)
     } else {
         table(&site)
@@ -43,20 +43,20 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(MET))
 }
 
-fn machine(m: &MachineEntry) -> Machine {
-    Machine {
-        name: m.name.clone(),
-        kind: m.kind.clone(),
-        bay: m.bay.clone(),
-        endpoints: m.endpoints.clone(),
-        profile: Profile::built_in(&m.kind).expect("the site is checked"),
-    }
+fn machines(site: &Site) -> impl Iterator<Item = Machine<'_>> {
+    site.machines.iter().enumerate().map(|(i, m)| Machine {
+        name: &m.name,
+        kind: &m.kind,
+        bay: &m.bay,
+        endpoints: &m.endpoints,
+        profile: site.profile(MachineIx(i as u16)),
+    })
 }
 
 fn table(site: &Site) -> String {
     let mut text =
         format!("{:<8} {:<12} {:<6} {:<11} {:<16} points\n", "machine", "kind", "bay", "protocol", "address");
-    for m in site.machines.iter().map(machine) {
+    for m in machines(site) {
         let points = m.profile.points.len();
         let mut row = |protocol: &str, address: &str| {
             text +=

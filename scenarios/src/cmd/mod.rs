@@ -3,12 +3,14 @@
 mod client;
 mod detect;
 mod fab;
+mod faults;
 mod gem;
 mod operator;
 mod physics;
 mod replay;
 mod run;
 mod schema;
+mod score;
 mod serve;
 
 use std::path::Path;
@@ -48,6 +50,10 @@ enum Command {
     Serve(serve::Args),
     /// List the fab's machines
     Fab(fab::Args),
+    /// List every fault that a scenario can inject
+    Faults(faults::Args),
+    /// Measure the sentinel: over scenarios, random fault mixes, and days without a fault
+    Score(score::Args),
     /// Print what the twin's SECS/GEM equipment complies with
     Gem(gem::Args),
     /// Print each law of physics with its source, what is published, and ours
@@ -68,6 +74,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Fab(args) => fab::run(args),
+        Command::Faults(args) => faults::run(args),
+        Command::Score(args) => score::run(args),
         Command::Gem(args) => gem::run(args),
         Command::Physics(args) => physics::run(args),
         Command::Detect(args) => detect::run(args),

@@ -1,10 +1,7 @@
 //! `aegis run`: scenarios, a line each or a timeline.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aegis_models::Site;
 use anyhow::{Context, bail};
@@ -14,7 +11,7 @@ use super::{BAD_INPUT, MET, NOT_MET, print};
 use crate::file::{Scenario, Tier};
 use crate::run::{Outcome, RunError};
 use crate::score::Score;
-use crate::{junit, live, timeline};
+use crate::{junit, live, parallel, timeline};
 
 #[derive(clap::Args)]
 #[command(after_help = "Exit status: 0 every expectation met, 1 one failed, 2 a file cannot be used.
@@ -119,7 +116,7 @@ fn wanted(args: &Args, path: &Path, scenario: &Scenario, single: bool) -> bool {
 }
 
 /// Every TOML file under the paths, in an order that does not depend on the file system.
-fn find_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn find_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     fn collect(path: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
         let about = || format!("{}", path.display());
         if !path.is_dir() {
@@ -153,27 +150,16 @@ fn run_all(args: &Args, site: &Site, jobs: &[Job]) -> anyhow::Result<Vec<Outcome
     // A live run needs the ports and the pace to itself.
     let threads = match jobs.iter().any(|j| j.tier == Tier::Live) {
         true => 1,
-        false => std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len()),
+        false => parallel::threads(jobs.len()),
     };
     let bar = progress_bar(jobs.len());
-    let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<usize, Result<Outcome, RunOneError>>> = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(job) = jobs.get(n) else { break };
-                    let outcome = run_one(args, site, job, &bar);
-                    done.lock().expect("no thread panics while it holds this").insert(n, outcome);
-                    bar.inc(1_000);
-                }
-            });
-        }
+    let done = parallel::all(jobs, threads, |job| {
+        let outcome = run_one(args, site, job, &bar);
+        bar.inc(1_000);
+        outcome
     });
     bar.finish_and_clear();
-    let done = done.into_inner().expect("all threads have ended");
-    done.into_values().map(|o| o.map_err(anyhow::Error::from)).collect()
+    done.into_iter().map(|o| o.map_err(anyhow::Error::from)).collect()
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,11 @@
 //! Whether a scenario can be: every name in it, and every number.
 
+use aegis_models::profile::Access;
 use aegis_models::spell::nearest;
 use aegis_models::{Protocol, Site};
-use aegis_sim::{SensorFault, kinds};
+use aegis_plant::Setup;
 use aegis_sim::link::LinkKind;
+use aegis_sim::{PersonFault, SensorFault, fault, kinds};
 use toml::Spanned;
 
 use super::{Expect, Inject, Link, Over, Problem, Scenario};
@@ -55,21 +57,44 @@ impl Scenario {
         if inject.magnitude.is_some_and(|m| !m.is_finite()) {
             return Err((at, "magnitude must be a finite number".to_owned()));
         }
-        if SensorFault::find(fault).is_some() {
-            let Some(point) = &inject.point else {
-                return Err((at, format!("{fault} needs a point")));
-            };
-            if matches!(fault.as_str(), "sensor_bias" | "sensor_drift") && inject.magnitude.is_none() {
-                return Err((at, format!("{fault} needs a magnitude, in the point's unit")));
+        if let Some(i) = &inject.intermittent {
+            if !(i.duty > 0.0 && i.duty < 1.0) {
+                return Err((at, format!("duty = {}: above 0 and below 1 would be right", i.duty)));
             }
-            return known_point(point, &kind);
+            if i.period.0 < 2 * aegis_sim::STEP {
+                return Err((at, format!("period = {}: at least 200ms would be right", i.period)));
+            }
+        }
+        if let Some(person) = PersonFault::find(fault) {
+            return check_person(person, inject, &kind);
+        }
+        if !inject.threats.is_empty() {
+            return Err((
+                at,
+                format!("{fault} takes no threats: `aegis faults` says which are right for it"),
+            ));
+        }
+        if let Some(sensor) = SensorFault::find(fault) {
+            return check_sensor(sensor, inject, &kind);
         }
         if let Some(point) = &inject.point {
-            return Err((Some(point.span().start), format!("{fault} is no sensor fault: it takes no point")));
+            return Err((
+                Some(point.span().start),
+                format!("{fault} takes no point: no instrument is at fault"),
+            ));
+        }
+        if fault == fault::CLOCK_SKEW {
+            return match inject.magnitude {
+                Some(m) if m != 0.0 => Ok(()),
+                _ => Err((
+                    at,
+                    format!("{fault} needs a magnitude, in seconds: above 0 for ahead, below for behind"),
+                )),
+            };
         }
         let faults = kinds::find(&kind).map_or(&[][..], |k| k.faults);
         if !faults.iter().any(|f| f.name == fault) {
-            let known = faults.iter().map(|f| f.name).chain(SensorFault::ALL.map(|(n, ..)| n));
+            let known = faults.iter().map(|f| f.name).chain(common_names());
             return Err((at, format!("no fault {fault:?} of a {kind}{}", nearest(fault, known))));
         }
         Ok(())
@@ -141,6 +166,103 @@ impl Scenario {
         }
         Ok(())
     }
+}
+
+/// The names of the faults that any kind can have.
+fn common_names() -> impl Iterator<Item = &'static str> + Clone {
+    let sensors = SensorFault::ALL.into_iter().map(|f| f.common().name);
+    sensors.chain([fault::CLOCK_SKEW]).chain(PersonFault::ALL.into_iter().map(|f| f.common().name))
+}
+
+fn check_sensor(sensor: SensorFault, inject: &Inject, kind: &str) -> Result<(), Problem> {
+    let at = Some(inject.fault.span().start);
+    let fail = |problem: String| Err((at, problem));
+    let (name, unit) = (sensor.common().name, sensor.common().unit);
+    let Some(point) = &inject.point else {
+        return fail(format!("{name} needs a point"));
+    };
+    known_point(point, kind)?;
+    match (unit, inject.magnitude) {
+        (Some(unit), None) => return fail(format!("{name} needs a magnitude, in {unit}")),
+        (None, Some(_)) => return fail(format!("{name} has no size: it takes no magnitude")),
+        _ => {}
+    }
+    if sensor == SensorFault::Quantisation && inject.magnitude.is_some_and(|m| m <= 0.0) {
+        let m = inject.magnitude.unwrap_or_default();
+        return fail(format!("{name}: magnitude {m} is no step: above 0 would be right"));
+    }
+    if unit.is_none() && !inject.ramp.0.is_zero() {
+        return fail(format!("{name} has no size that could grow: it takes no ramp"));
+    }
+    if sensor == SensorFault::Drift && inject.ramp.0.is_zero() {
+        return fail(format!("{name} needs a ramp; an error that comes at once is a sensor_bias"));
+    }
+    Ok(())
+}
+
+fn check_person(person: PersonFault, inject: &Inject, kind: &str) -> Result<(), Problem> {
+    let at = Some(inject.fault.span().start);
+    let fail = |problem: String| Err((at, problem));
+    let name = person.common().name;
+    if !inject.ramp.0.is_zero() {
+        return fail(format!("{name} takes no ramp: it is done or not"));
+    }
+    if person != PersonFault::WrongRecipe {
+        if let Some(point) = &inject.point {
+            return Err((Some(point.span().start), format!("{name} takes no point")));
+        }
+        if inject.magnitude.is_some() {
+            return fail(format!("{name} has no size: it takes no magnitude"));
+        }
+    }
+    match person {
+        PersonFault::WrongRecipe => check_recipe(inject, kind),
+        PersonFault::SkippedMaintenance if !has_maintenance(kind) => {
+            fail(format!("a {kind} has no scheduled maintenance that could be skipped"))
+        }
+        PersonFault::SkippedMaintenance => Ok(()),
+        PersonFault::WrongApproval => fail(format!(
+            "{name} is an operator's: [[operator]] with does = \"wrongly_approve\" would be right"
+        )),
+    }
+}
+
+/// Whether a kind can skip its maintenance: only a machine itself knows.
+fn has_maintenance(kind: &str) -> bool {
+    let (Some(found), Some(profile)) = (kinds::find(kind), aegis_models::Profile::built_in(kind)) else {
+        return false;
+    };
+    let rng = &mut aegis_models::Seed(0).stream("probe");
+    let setup = Setup { profile: &profile, iso_class: 5.0, volume_m3_per_ffu: 3.4, rng };
+    (found.build)(setup).skip_maintenance(false)
+}
+
+fn check_recipe(inject: &Inject, kind: &str) -> Result<(), Problem> {
+    let at = Some(inject.fault.span().start);
+    let (Some(point), Some(value)) = (&inject.point, inject.magnitude) else {
+        return Err((
+            at,
+            "wrong_recipe needs a point and a magnitude: what is written, and where".to_owned(),
+        ));
+    };
+    known_point(point, kind)?;
+    let profile = aegis_models::Profile::built_in(kind).expect("the site is checked");
+    let spec = profile.points.iter().find(|p| &p.id == point.get_ref()).expect("a known point");
+    if spec.access != Access::Write {
+        let names: Vec<String> = profile
+            .points
+            .iter()
+            .filter(|p| p.access == Access::Write)
+            .map(|p| format!("{:?}", p.id))
+            .collect();
+        let problem = format!("{} cannot be written; of a {kind} can: {}", spec.id, names.join(", "));
+        return Err((Some(point.span().start), problem));
+    }
+    let [low, high] = spec.range;
+    if !(low..=high).contains(&value) {
+        return Err((at, format!("wrong_recipe: magnitude {value}: {} takes {low} to {high}", spec.id)));
+    }
+    Ok(())
 }
 
 fn check_over(over: &Over, site: &Site) -> Result<(), Problem> {

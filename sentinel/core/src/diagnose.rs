@@ -34,6 +34,8 @@ pub struct Diagnosis {
 pub fn diagnose(plan: &Plan, monitor: &Monitor, now: Time) -> Vec<Diagnosis> {
     let all = monitor.symptoms(plan);
     let mut open: Vec<&Symptom> = all.iter().filter(|s| s.last.since(s.since) >= MATURE).collect();
+    // What all channels say together supports what some say by themselves; alone it is an anomaly, never a doubt.
+    let together = open.iter().position(|s| s.channel == plan.channels.len()).map(|at| open.remove(at));
     let mut found = sensors(plan, &mut open);
     // A liar takes part in no further reasoning: its residuals are explained, its own values are worth nothing.
     let seen = open.clone();
@@ -55,6 +57,15 @@ pub fn diagnose(plan: &Plan, monitor: &Monitor, now: Time) -> Vec<Diagnosis> {
         }
     } else if let Some(d) = anomaly(&open, now) {
         found.push(d);
+    } else if let Some(d) = together.filter(|_| found.is_empty()).and_then(|t| anomaly(&[t], now)) {
+        found.push(d);
+    }
+    if let Some(t) = together {
+        for d in &mut found {
+            d.channels.push(t.channel);
+            d.threat.evidence.push(t.text());
+            d.threat.evidence.truncate(limits::EVIDENCE_PER_THREAT);
+        }
     }
     found
 }
@@ -82,6 +93,7 @@ fn sensors(plan: &Plan, open: &mut Vec<&Symptom>) -> Vec<Diagnosis> {
                 severity: Severity::Low,
                 confidence: 0.9,
                 evidence: vec![liar.text()],
+                over: None,
             },
             channels,
         });
@@ -147,7 +159,14 @@ fn judged(plan: &Plan, monitor: &Monitor, s: &Signature, explained: &[&Symptom],
     }
     evidence.truncate(limits::EVIDENCE_PER_THREAT);
     Diagnosis {
-        threat: Threat { kind: s.threat, cause: s.cause.clone(), severity, confidence, evidence },
+        threat: Threat {
+            kind: s.threat,
+            cause: s.cause.clone(),
+            severity,
+            confidence,
+            evidence,
+            over: s.over,
+        },
         channels: explained.iter().map(|e| e.channel).collect(),
     }
 }
@@ -171,6 +190,7 @@ fn anomaly(open: &[&Symptom], now: Time) -> Option<Diagnosis> {
             severity,
             confidence: 0.5,
             evidence,
+            over: None,
         },
         channels: open.iter().map(|s| s.channel).collect(),
     })

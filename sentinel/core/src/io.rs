@@ -41,6 +41,13 @@ pub enum Input {
         /// Its name.
         incident: String,
     },
+    /// A machine is in a cascade, whatever its own incidents say: its zone is RED until it is none again.
+    Raise {
+        /// Which machine.
+        machine: MachineIx,
+        /// The cascade.
+        cascade: Option<String>,
+    },
     /// Time has passed.
     Tick,
 }

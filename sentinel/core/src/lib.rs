@@ -13,11 +13,13 @@
 
 mod agent;
 pub mod approval;
+pub mod correlate;
 pub mod detect;
 mod diagnose;
 mod execute;
 mod incident;
 mod io;
+mod life;
 mod machine;
 mod monitor;
 pub mod safety;
@@ -25,6 +27,7 @@ mod snapshot;
 
 pub use agent::{Agent, AgentConfig};
 pub use approval::{Answer, PublicKey, SignedAnswer, SignedStop, SigningKey, Stop};
+pub use correlate::{Correlator, Verdict};
 pub use io::{Input, Output, WriteOutcome};
 pub use monitor::{MachineConfig, Symptom};
 pub use safety::{Decision, MachineState, Policy, SafetyCircuit};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::execute::Execution;
 use crate::incident::Book;
+use crate::life::Trend;
 use crate::monitor::{Monitor, Plan};
 use crate::safety::EffectRule;
 
@@ -25,6 +26,18 @@ pub struct Machine {
     pub proposals: Vec<Pending>,
     pub last_write: BTreeMap<String, Time>,
     pub contradictory: bool,
+    /// What its wearing parts have come to, in the profile's order.
+    pub lives: Vec<Life>,
+    /// The cascade that it is in.
+    pub cascade: Option<String>,
+}
+
+/// One wearing part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Life {
+    pub trend: Trend,
+    /// What was last told of it [s].
+    pub told_s: Option<f64>,
 }
 
 /// A proposal that waits.
@@ -35,6 +48,11 @@ pub struct Pending {
 }
 
 impl Machine {
+    /// The worst tier of its incidents; RED in a cascade.
+    pub fn worst(&self) -> Zone {
+        if self.cascade.is_some() { Zone::Red } else { self.book.zone() }
+    }
+
     /// A machine of which nothing is known yet.
     pub fn new(plan: &Plan) -> Machine {
         Machine {
@@ -49,6 +67,8 @@ impl Machine {
             proposals: Vec::new(),
             last_write: BTreeMap::new(),
             contradictory: false,
+            lives: vec![Life::default(); plan.lives.len()],
+            cascade: None,
         }
     }
 }

@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_models::event::Finding;
-use aegis_models::profile::{Direction, Role, Term};
+use aegis_models::profile::{DataType, Direction, Role, Term};
 use aegis_models::{Frame, PointIx, Profile, Quality, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::detect::residual::Bound;
-use crate::detect::{Channel, ChannelSpec};
+use crate::detect::{Channel, ChannelSpec, Heard, Joint, learning_rows};
 
 /// A point is stale after this many of its periods without a good value, and never before its machine's patience ends.
 const STALE_PERIODS: u32 = 5;
 /// Weight of a new value in the smoothed one.
 const SMOOTHING: f64 = 0.2;
+/// The name of all channels together, where a channel is named.
+pub const MULTIVARIATE: &str = "multivariate";
+/// The channels are looked at together no more often than this, about once a second: neighbours say the same thing.
+const JOINT_PERIOD: Duration = Duration::from_millis(900);
 
 /// One machine to watch.
 #[derive(Clone)]
@@ -44,6 +48,10 @@ pub struct Plan {
     pub channels: Vec<ChannelSpec>,
     /// The laws over its points, in the order of the residual channels.
     pub residuals: Vec<Bound>,
+    /// The channels of its wearing parts, and where each ends.
+    pub lives: Vec<(usize, f64)>,
+    /// The channels that are judged together; none when the profile does not ask for it.
+    pub joint: Vec<usize>,
     record_fields: Vec<Vec<PointIx>>,
     regime_point: Option<PointIx>,
     regimes: Vec<u16>,
@@ -66,6 +74,14 @@ pub struct Monitor {
     last_good: Vec<Option<Time>>,
     /// Points whose last value was bad: what they hold now nobody knows.
     in_doubt: Vec<bool>,
+    /// What the channels say together.
+    #[serde(default)]
+    pub joint: Joint,
+    /// What they said at their last row.
+    #[serde(default)]
+    pub heard: Heard,
+    #[serde(default)]
+    joined: Option<Time>,
     /// When the last frame came.
     pub last_frame: Option<Time>,
     /// When the last frame with a good value came.
@@ -101,6 +117,8 @@ pub struct Symptom {
     pub since: Time,
     /// When it was last beyond its limit.
     pub last: Time,
+    /// Of all channels together: those it comes from, most first, with their shares.
+    pub shares: Vec<(String, f64)>,
 }
 
 impl Symptom {
@@ -108,6 +126,22 @@ impl Symptom {
     pub fn text(&self) -> String {
         let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
         let name = &self.term.channel;
+        if let Some((first, share)) = self.shares.first() {
+            let others: Vec<String> =
+                self.shares[1..].iter().map(|(n, s)| format!("{n} ({:.0} %)", 100.0 * s)).collect();
+            let more =
+                if others.is_empty() { String::new() } else { format!(", then {}", others.join(", ")) };
+            return format!(
+                "{} of all channels at {:.1} times its limit since {}, most from {first} ({:.0} %): {}{unit} against \
+                 {}{unit} where its level would be{more}",
+                self.detector,
+                self.peak,
+                self.since,
+                100.0 * share,
+                figure(self.value),
+                figure(self.expected),
+            );
+        }
         match self.term.direction {
             Direction::Stale => format!("{name}: no good value for {:.0} s", self.value),
             Direction::Stuck => {
@@ -128,6 +162,18 @@ impl Symptom {
             ),
         }
     }
+}
+
+/// The channels that are judged together: those that are watched in every regime and have a value all the time.
+fn joint(profile: &Profile, channels: &[ChannelSpec]) -> Vec<usize> {
+    if !profile.calibration.multivariate {
+        return Vec::new();
+    }
+    let steady = |i: usize| profile.points.get(i).is_none_or(|p| p.record.is_none());
+    let fits = |(i, c): &(usize, &ChannelSpec)| {
+        !c.watch.is_empty() && c.only.is_none() && c.data != DataType::Bool && steady(*i)
+    };
+    channels.iter().enumerate().filter(fits).map(|(i, _)| i).collect()
 }
 
 /// Four significant digits, as an instrument would show.
@@ -171,16 +217,22 @@ impl Plan {
             unit: r.unit.clone(),
             data: Default::default(),
             watch: r.watch.clone(),
-            accuracy: 0.0,
+            accuracy: r.accuracy,
             range: None,
             only: regimes_of(&r.only),
             span,
             min_samples,
         });
+        let channels: Vec<ChannelSpec> = points.chain(residuals).collect();
+        let lives = profile.lives.iter();
+        let place = |id: &str| channels.iter().position(|c| c.id == id).expect("checked with the profile");
+        let lives = lives.map(|l| (place(&l.channel), l.end)).collect();
         let regime = profile.regime.as_ref();
         Plan {
             name,
-            channels: points.chain(residuals).collect(),
+            lives,
+            joint: joint(&profile, &channels),
+            channels,
             residuals: Bound::all(&profile),
             record_fields: profile
                 .records
@@ -241,6 +293,7 @@ impl Monitor {
             && self.smooth.len() == n
             && self.last_good.len() == n
             && self.in_doubt.len() == plan.profile.points.len()
+            && self.joint.fits(plan.joint.len())
     }
 
     /// Takes a machine's values; the channels in which a claim began are pushed to `raised`.
@@ -289,6 +342,10 @@ impl Monitor {
             let is_new = |p: PointIx| frame.samples.iter().any(|s| s.point == p && s.quality != Quality::Bad);
             self.observe_residuals(plan, regime, now, is_new, raised);
         }
+        self.heard = Heard::default();
+        if !settling && !plan.joint.is_empty() {
+            self.observe_joint(plan, regime, now, raised);
+        }
         for record in &frame.records {
             self.observe_record(plan, regime, settling, now, record, raised);
         }
@@ -328,8 +385,31 @@ impl Monitor {
                 unit: plan.channels[channel].unit.clone(),
                 since: c.since,
                 last: c.last,
+                shares: Vec::new(),
             })
+            .chain(self.joint_symptom(plan))
             .collect()
+    }
+
+    /// What all channels together claim; its place is behind theirs.
+    fn joint_symptom(&self, plan: &Plan) -> Option<Symptom> {
+        let a = self.joint.alarm.as_ref()?;
+        let spec = |column: usize| &plan.channels[plan.joint[column]];
+        Some(Symptom {
+            channel: plan.channels.len(),
+            term: Term {
+                channel: MULTIVARIATE.to_owned(),
+                direction: if a.value < a.expected { Direction::Low } else { Direction::High },
+            },
+            detector: a.statistic.clone(),
+            peak: a.peak,
+            value: a.value,
+            expected: a.expected,
+            unit: spec(a.shares.first()?.0).unit.clone(),
+            since: a.since,
+            last: a.last,
+            shares: a.shares.iter().map(|(c, s)| (spec(*c).id.clone(), *s)).collect(),
+        })
     }
 
     /// The finding that a claim of that channel makes.
@@ -366,7 +446,13 @@ impl Monitor {
         {
             *t = now;
         }
+        self.break_off();
+    }
+
+    /// What comes next is no neighbour of what came before.
+    pub fn break_off(&mut self) {
         self.channels.iter_mut().for_each(Channel::regime_changed);
+        self.joint.forget();
     }
 
     fn regime_point_unknown(&self, plan: &Plan) -> bool {
@@ -388,7 +474,7 @@ impl Monitor {
         if !self.unknown_regime && self.regime != Some(told) {
             self.regime = Some(told);
             self.changed = Some(frame.time);
-            self.channels.iter_mut().for_each(Channel::regime_changed);
+            self.break_off();
         }
     }
 
@@ -399,8 +485,23 @@ impl Monitor {
         {
             if self.latest[usize::from(s.point.0)].is_some_and(|before| before != s.value) {
                 self.changed = Some(frame.time);
-                self.channels.iter_mut().for_each(Channel::regime_changed);
+                self.break_off();
             }
+        }
+    }
+
+    /// A row of all channels, once each has a value and none is in doubt.
+    fn observe_joint(&mut self, plan: &Plan, regime: u16, now: Time, raised: &mut Vec<usize>) {
+        if self.joined.is_some_and(|t| now.since(t) < JOINT_PERIOD) {
+            return;
+        }
+        let row: Option<Vec<f64>> = plan.joint.iter().map(|c| self.latest[*c]).collect();
+        let Some(row) = row else { return };
+        self.joined = Some(now);
+        let learn = learning_rows(plan.profile.calibration.min_samples);
+        self.heard = self.joint.observe(regime, now, &row, learn);
+        if self.heard.began {
+            raised.push(plan.channels.len());
         }
     }
 

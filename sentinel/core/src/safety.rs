@@ -175,6 +175,14 @@ impl Row {
     }
 }
 
+impl Decision {
+    /// RED, for a reason that no policy knows of.
+    pub(crate) fn alert(reason: String) -> Decision {
+        let action = Action { kind: ActionKind::SendAlert, write: None, text: reason.clone() };
+        Decision { zone: Zone::Red, action, effect: None, reason }
+    }
+}
+
 /// Reads the policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SafetyCircuit {

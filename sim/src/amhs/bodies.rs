@@ -110,7 +110,8 @@ impl Hoist {
             .friction(0.6);
         let (carrier, _) = world.insert(hung, shell);
         let port_top = -(full as f32) - HALF[1];
-        let port = ColliderBuilder::cuboid(0.25, 0.05, 0.25).translation(Vector::new(0.0, port_top - 0.05, 0.0));
+        let port =
+            ColliderBuilder::cuboid(0.25, 0.05, 0.25).translation(Vector::new(0.0, port_top - 0.05, 0.0));
         world.insert_collider(port.friction(0.8), None);
         let floor = port_top - PORT_M as f32 - 0.5;
         world.insert_collider(
@@ -160,7 +161,8 @@ impl Hoist {
 
     /// Where the carrier is below its vehicle: along, across, down [m].
     pub fn carrier(&self) -> [f64; 3] {
-        let (at, from) = (self.world.bodies[self.carrier].translation(), self.world.bodies[self.vehicle].translation());
+        let (at, from) =
+            (self.world.bodies[self.carrier].translation(), self.world.bodies[self.vehicle].translation());
         [f64::from(at.x - from.x), f64::from(at.z - from.z), f64::from(from.y - at.y)]
     }
 

@@ -88,7 +88,8 @@ pub(crate) fn face(kind: &str, profile: &Profile, transport: &Shared) -> Option<
 /// The same on a rail of its own: that of the site which comes with Aegis.
 fn alone(kind: &str, setup: Setup<'_>) -> Box<dyn Machine> {
     let seed = Seed((setup.rng.uniform() * 9.0e15) as u64);
-    let transport = Transport::new(&Site::built_in(), seed).expect("the built-in site has a rail");
+    let mut transport = Transport::new(&Site::built_in(), seed).expect("the built-in site has a rail");
+    transport.warm_up();
     build(kind, setup.profile, &Arc::new(Mutex::new(transport)), true).expect("one of the kinds above")
 }
 

@@ -34,6 +34,8 @@ const RECOVERY_S: f64 = 900.0;
 /// Without lots of a route: from one carrier to the next [s], and how many may wait.
 const TRAFFIC_S: [f64; 2] = [40.0, 80.0];
 const TRAFFIC_WAITING: usize = 4;
+/// Steps of 0.1 s before a run begins: half an hour of carriers without a route.
+const WARM_UP_STEPS: u32 = 18_000;
 /// Share of the gripper's force below which a carrier slips out of it [-].
 const GRIP_NEEDED: f64 = 0.4;
 /// The crew leaves this between two that have met [m].
@@ -115,6 +117,8 @@ pub(crate) fn beside(site: &Site, seed: Seed, lots: bool) -> Option<Shared> {
     let mut transport = Transport::new(site, seed).filter(|_| lots || equipment)?;
     if lots {
         transport.carry_lots();
+    } else {
+        transport.warm_up();
     }
     Some(Arc::new(Mutex::new(transport)))
 }
@@ -154,6 +158,14 @@ impl Transport {
         })
     }
 
+    /// Lives as long as its means look back, so that a run begins with a rail at work.
+    fn warm_up(&mut self) {
+        for _ in 0..WARM_UP_STEPS {
+            self.step(0.1);
+        }
+        self.reports.clear();
+    }
+
     /// From now on it carries what [`Transport::request`] asks for, and nothing else.
     pub fn carry_lots(&mut self) {
         self.traffic = None;
@@ -179,13 +191,14 @@ impl Transport {
 
     /// Lives through one step.
     pub fn step(&mut self, dt_s: f64) {
+        // Without lots nobody need ask what became of a carrier.
+        if self.traffic.is_some() {
+            self.reports.clear();
+        }
         self.now_s += dt_s;
         self.earth = quake(self.faults.quake_gal, self.now_s);
-        self.tripped_s = if self.faults.quake_gal >= TRIP_GAL {
-            INSPECTION_S
-        } else {
-            (self.tripped_s - dt_s).max(0.0)
-        };
+        self.tripped_s =
+            if self.faults.quake_gal >= TRIP_GAL { INSPECTION_S } else { (self.tripped_s - dt_s).max(0.0) };
         self.watch_floor(dt_s);
         self.make_traffic(dt_s);
         self.assign();

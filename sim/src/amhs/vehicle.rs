@@ -132,7 +132,14 @@ impl Vehicle {
     }
 
     /// Drives for `dt_s`. True when it has come to its target and stands there.
-    pub fn drive(&mut self, rail: &Rail, dt_s: f64, target: Option<f64>, ahead: Option<Ahead>, how: Drive) -> bool {
+    pub fn drive(
+        &mut self,
+        rail: &Rail,
+        dt_s: f64,
+        target: Option<f64>,
+        ahead: Option<Ahead>,
+        how: Drive,
+    ) -> bool {
         let length = rail.length_m();
         let b = BRAKING * rail.accel_m_per_s2;
         let stopping = |speed: f64, way: f64| (speed * speed + 2.0 * b * way.max(0.0)).sqrt();
@@ -229,8 +236,14 @@ mod tests {
             if there {
                 break;
             }
-            assert!((v.speed - last.0).abs() <= rail.accel_m_per_s2 * 0.1 + 1e-9, "accelerates within its limit");
-            assert!((v.accel - last.1).abs() <= rail.jerk_m_per_s3 * 0.1 + 1e-9 || v.speed == 0.0, "and its jerk");
+            assert!(
+                (v.speed - last.0).abs() <= rail.accel_m_per_s2 * 0.1 + 1e-9,
+                "accelerates within its limit"
+            );
+            assert!(
+                (v.accel - last.1).abs() <= rail.jerk_m_per_s3 * 0.1 + 1e-9 || v.speed == 0.0,
+                "and its jerk"
+            );
             last = (v.speed, v.accel);
         }
         assert_eq!((v.at_m, v.speed), (40.0, 0.0));

@@ -61,8 +61,7 @@ impl Fab {
         let site = Site::parse(SITE).expect("a sound site");
         let mut transport = Transport::new(&site, Seed(3)).expect("it has a rail");
         transport.carry_lots();
-        let stand_in =
-            |piece_s| StandIn { piece_s, lot: None, broken: false, added: Quality::default() };
+        let stand_in = |piece_s| StandIn { piece_s, lot: None, broken: false, added: Quality::default() };
         Fab {
             lots: Lots::new(&site).expect("all tools are there"),
             transport,

@@ -74,6 +74,7 @@ impl Peer {
             onset: ONSET,
             ramp: Duration::from_secs(60),
             duration: None,
+            intermittent: None,
             magnitude: typical(&kind, self.fault),
         };
         twin.plan(fault).expect("the kind has that fault");

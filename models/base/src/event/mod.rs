@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::profile::Direction;
+use crate::site::Carrier;
 use crate::{Action, Command, CommandId, Severity, Threat, ThreatKind, Time, Zone};
 
 /// One happening on the timeline. Its order is total: by time, then source, then number.
@@ -41,6 +42,8 @@ pub enum Source {
     Operator,
     /// The sentinel.
     Sentinel,
+    /// What sees the incidents of all agents together.
+    Correlation,
 }
 
 /// What happened.
@@ -93,6 +96,32 @@ pub enum Body {
     IncidentResolved {
         /// The incident as it ends.
         incident: Incident,
+    },
+    /// A part's wear shows how long it still lasts; told first, and each time half of it is gone.
+    Life {
+        /// On which machine.
+        machine: String,
+        /// Which part.
+        part: String,
+        /// The channel that shows its wear.
+        channel: String,
+        /// Where the channel stands [its unit].
+        value: f64,
+        /// Where the part is due [its unit].
+        end: f64,
+        /// How long it lasts, most likely [s].
+        remaining_s: f64,
+        /// At least so long, at 90 % for the interval [s].
+        low_s: f64,
+        /// At most so long [s]; none when the wear might as well stop.
+        high_s: Option<f64>,
+        /// The same in words.
+        text: String,
+    },
+    /// Incidents of several machines have one root, or no longer.
+    Cascade {
+        /// As it is now.
+        cascade: Cascade,
     },
     /// The Safety Circuit has decided.
     Decision {
@@ -228,6 +257,38 @@ pub struct Incident {
     pub peak: Severity,
     /// Counts its changes: a reader ignores an older one.
     pub revision: u64,
+}
+
+/// Incidents of several machines that have one root.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cascade {
+    /// Its name.
+    pub id: String,
+    /// The machine where it begins, or `mains`.
+    pub root: String,
+    /// The root's own incident; none while nothing is seen there, and only what it feeds suffers.
+    pub cause: Option<String>,
+    /// What it has reached, in the order of their incidents' names.
+    pub effects: Vec<Effect>,
+    /// Why these belong together.
+    pub evidence: Vec<String>,
+    /// When its root was first seen.
+    pub first_seen: Time,
+    /// Whether it is over.
+    pub over: bool,
+    /// Counts its changes.
+    pub revision: u64,
+}
+
+/// A machine that a cascade has reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Effect {
+    /// Which machine.
+    pub machine: String,
+    /// Its incident.
+    pub incident: String,
+    /// What brought it.
+    pub over: Carrier,
 }
 
 /// The lifecycle of an incident.

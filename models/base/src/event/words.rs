@@ -63,6 +63,18 @@ pub fn words(event: &Event) -> Words {
                 format!("{} is over: {} ({}), at worst {}", i.id, i.threat.kind, i.threat.cause, i.peak);
             line(&i.machine, "incident", text)
         }
+        Body::Life { machine, part, channel, text, .. } => {
+            line(machine, "life", format!("{part}: {text}, by {channel}"))
+        }
+        Body::Cascade { cascade: c } => {
+            let reached: Vec<&str> = c.effects.iter().map(|e| e.machine.as_str()).collect();
+            let why = c.evidence.first().map_or("", String::as_str);
+            let text = match c.over {
+                true => format!("{} is over", c.id),
+                false => format!("{} reaches {} and begins here: {why}", c.id, reached.join(", ")),
+            };
+            line(&c.root, "cascade", text)
+        }
         Body::Decision { machine, zone, action: a, reason, .. } => {
             line(machine, "decision", format!("{zone}: {}. Why: {reason}", action(a)))
         }

@@ -18,6 +18,17 @@ pub struct Bearing {
 /// SKF 6205: nine balls of 7.940 mm on 39.04 mm (Case Western Reserve University's bearing data centre).
 pub const SKF_6205: Bearing = Bearing { elements: 9, element_mm: 7.940, pitch_mm: 39.04, contact_rad: 0.0 };
 
+/// SKF 6203: eight balls of 6.746 mm on 28.50 mm (Case Western Reserve University's bearing data centre).
+pub const SKF_6203: Bearing = Bearing { elements: 8, element_mm: 6.746, pitch_mm: 28.50, contact_rad: 0.0 };
+
+/// Rexnord ZA-2115: sixteen rollers of 8.407 mm on 71.501 mm at 15.17 degrees (University of Cincinnati's IMS set).
+pub const REXNORD_ZA_2115: Bearing =
+    Bearing { elements: 16, element_mm: 8.407, pitch_mm: 71.501, contact_rad: 0.264_766_448 };
+
+/// Bearings that are known by name.
+pub const KNOWN: [(&str, Bearing); 3] =
+    [("6203", SKF_6203), ("6205", SKF_6205), ("ZA-2115", REXNORD_ZA_2115)];
+
 /// Defect frequencies per turn of the shaft.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lines {
@@ -75,6 +86,14 @@ pub(super) const SHEET: Sheet = Sheet {
             published: 4.7135,
             ours: || 2.0 * SKF_6205.lines().bsf,
             within: 1e-4,
+        },
+        Check {
+            what: "outer race of a 6203",
+            unit: "1/turn",
+            from: "Case Western Reserve University, bearing data centre",
+            published: 3.0530,
+            ours: || SKF_6203.lines().bpfo,
+            within: 3e-4,
         },
         Check {
             what: "cage of a 6205",

@@ -16,11 +16,31 @@ pub struct Law {
 pub const LAWS: &[&[Law]] = &[
     GENERAL,
     super::bond::LAWS,
+    super::chiller::LAWS,
     super::coil::LAWS,
+    super::contact::LAWS,
     super::cutting::LAWS,
+    super::deposition::LAWS,
+    super::die_attach::LAWS,
+    super::excimer::LAWS,
     super::fan::LAWS,
     super::filter::LAWS,
+    super::gauge::LAWS,
+    super::held_zone::LAWS,
+    super::imaging::LAWS,
+    super::isolation::LAWS,
+    super::molding::LAWS,
+    super::plasma_etch::LAWS,
+    super::plate::LAWS,
+    super::polishing::LAWS,
+    super::pump::LAWS,
+    super::pure_water::LAWS,
+    super::reflow::LAWS,
+    super::refrigerant::LAWS,
+    super::sawing::LAWS,
+    super::scrubber::LAWS,
     super::thermal::LAWS,
+    super::throttle::LAWS,
     super::vibration::LAWS,
 ];
 
@@ -33,6 +53,24 @@ const GENERAL: &[Law] = &[
         params: &[],
         eval: |q, _| (q[0].abs() > 1e-9).then(|| 100.0 * (q[0] - q[1]) / q[0]),
     },
+    // What is left of something, or how much of it arrives [%].
+    Law {
+        name: "share_pct",
+        inputs: &["part", "whole"],
+        params: &[],
+        eval: |q, _| (q[1].abs() > 1e-9).then(|| 100.0 * q[0] / q[1]),
+    },
+    // How far something lies below a limit [its unit]: nought above it.
+    Law {
+        name: "below_limit",
+        inputs: &["value"],
+        params: &["limit"],
+        eval: |q, p| Some((p[0] - q[0]).max(0.0)),
+    },
+    // One less the other [their unit]: two instruments of one quantity, or a quantity and its set-point.
+    Law { name: "difference", inputs: &["one", "other"], params: &[], eval: |q, _| Some(q[0] - q[1]) },
+    // How far a counter of use has gone beyond the life that is planned for what wears [the counter's unit].
+    Law { name: "overdue", inputs: &["used"], params: &["life"], eval: |q, p| Some((q[0] - p[0]).max(0.0)) },
 ];
 
 /// The law of that name.
@@ -64,6 +102,8 @@ mod tests {
         let at = |n: f64| value("affinity_flow", &[1_166.0 * n / 1_400.0, n], &[1_400.0]).unwrap();
         assert!((at(1_540.0) - at(1_400.0)).abs() < 1e-9);
         assert_eq!(value("shortfall_pct", &[1_400.0, 1_260.0], &[]), Some(10.0));
+        assert_eq!(value("overdue", &[36.0], &[40.0]), Some(0.0));
+        assert_eq!(value("overdue", &[43.0], &[40.0]), Some(3.0));
         // 120 Pa and 20 Pa of housing at 0.324 m3/s are 45.4 W of air; at 0.36 and 230 V, 0.548 A.
         let over = value("fan_current", &[0.648, 120.0, 1_166.4], &[190.5, 0.36, 230.0]).unwrap();
         assert!((over - 0.1).abs() < 0.001, "{over}");

@@ -46,6 +46,7 @@ impl Profile {
         self.check_gem()?;
         self.check_mtconnect()?;
         self.check_opcua()?;
+        self.check_lives()?;
         self.check_signatures()
     }
 
@@ -241,6 +242,9 @@ impl Profile {
             if let Some(name) = r.params.keys().find(|k| !law.params.contains(&k.as_str())) {
                 return refuse(place(), format!("law {} has no constant {name}", law.name));
             }
+            if !(r.accuracy.is_finite() && r.accuracy >= 0.0) {
+                return refuse(place(), "accuracy must not be negative");
+            }
             self.check_regimes(&r.only, place())?;
         }
         Ok(())
@@ -269,6 +273,20 @@ impl Profile {
             })
         {
             return refuse("stop".into(), format!("{} = {} can not be written", s.point, s.value));
+        }
+        Ok(())
+    }
+
+    fn check_lives(&self) -> Result<(), BadProfile> {
+        for l in &self.lives {
+            let place = || format!("life {}", l.part);
+            let known = self.points.iter().map(|p| &p.id).chain(self.residuals.iter().map(|r| &r.id));
+            if !known.into_iter().any(|id| *id == l.channel) {
+                return refuse(place(), format!("no point or residual is named {}", l.channel));
+            }
+            if !l.end.is_finite() {
+                return refuse(place(), "end must be a number");
+            }
         }
         Ok(())
     }

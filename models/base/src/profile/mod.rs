@@ -8,6 +8,7 @@ mod bacnet;
 mod check;
 mod gem;
 mod gem_check;
+mod kinds;
 mod mtconnect;
 mod opcua;
 mod point;
@@ -25,6 +26,7 @@ pub use gem::{
     GemLayout, GemParameter, GemProcess, GemProcessState, GemRecipe, GemRecipeParameter, GemRecipes,
     GemReport, GemTrigger, GemUntil, GemVariable, GemWrite,
 };
+pub use kinds::Kinds;
 pub use mtconnect::{ConditionSpec, DataItem, DataItemCategory, MtconnectLayout, ToolSpec, units_ratio};
 pub use opcua::{OpcuaLayout, OpcuaNode, OpcuaWrite};
 pub use point::{Access, DataType, ModbusAddress, ModbusTable, PointSpec, Role, Watch};
@@ -74,6 +76,9 @@ pub struct Profile {
     /// Quantities that a law of physics makes from points, and that stand still while the law holds.
     #[serde(rename = "residual", default)]
     pub residuals: Vec<Residual>,
+    /// Its parts that wear, and where they end.
+    #[serde(rename = "life", default, skip_serializing_if = "Vec::is_empty")]
+    pub lives: Vec<LifeSpec>,
     /// The set-points the sentinel may write, and how far.
     #[serde(rename = "command", default)]
     pub commands: Vec<CommandSpec>,
@@ -94,6 +99,10 @@ pub struct Calibration {
     /// The fewest good samples that make a baseline.
     #[serde(default = "hundred")]
     pub min_samples: u32,
+    /// Whether the watched channels are also judged together, each against a level that may wander: MEWMA, Hotelling T2
+    /// and Q.
+    #[serde(default)]
+    pub multivariate: bool,
 }
 
 fn hundred() -> u32 {
@@ -173,11 +182,26 @@ pub struct Residual {
     /// The law's constants for this kind of machine.
     #[serde(default)]
     pub params: BTreeMap<String, f64>,
+    /// How finely the law holds, one standard deviation [unit]: what is learned is not taken to be finer than half of it.
+    #[serde(default)]
+    pub accuracy: f64,
     /// The detectors over it.
     pub watch: Vec<Watch>,
     /// In which regimes it is judged, by name; empty for all.
     #[serde(default)]
     pub only: Vec<String>,
+}
+
+/// A part that wears, and the value of a channel at which it is due.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LifeSpec {
+    /// What people call it: `filter`.
+    pub part: String,
+    /// The point or residual that shows its wear.
+    pub channel: String,
+    /// The value at which it is due [the channel's unit].
+    pub end: f64,
 }
 
 /// A set-point that the sentinel may write, and how far.
@@ -246,9 +270,24 @@ impl Profile {
 
 const BUILT_IN: &[(&str, &str)] = &[
     ("ahu", include_str!("../../profiles/ahu.toml")),
+    ("chemical_delivery", include_str!("../../profiles/chemical_delivery.toml")),
+    ("chiller", include_str!("../../profiles/chiller.toml")),
+    ("cmp", include_str!("../../profiles/cmp.toml")),
     ("cnc", include_str!("../../profiles/cnc.toml")),
+    ("deposition", include_str!("../../profiles/deposition.toml")),
+    ("dicing_saw", include_str!("../../profiles/dicing_saw.toml")),
+    ("die_attach", include_str!("../../profiles/die_attach.toml")),
+    ("etcher", include_str!("../../profiles/etcher.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
+    ("flip_chip", include_str!("../../profiles/flip_chip.toml")),
     ("floor_sensor", include_str!("../../profiles/floor_sensor.toml")),
     ("hoist", include_str!("../../profiles/hoist.toml")),
+    ("inspection", include_str!("../../profiles/inspection.toml")),
+    ("lathe", include_str!("../../profiles/lathe.toml")),
+    ("lithography", include_str!("../../profiles/lithography.toml")),
+    ("mold", include_str!("../../profiles/mold.toml")),
+    ("scrubber", include_str!("../../profiles/scrubber.toml")),
+    ("test_handler", include_str!("../../profiles/test_handler.toml")),
+    ("upw", include_str!("../../profiles/upw.toml")),
     ("wire_bonder", include_str!("../../profiles/wire_bonder.toml")),
 ];

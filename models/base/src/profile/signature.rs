@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::site::Carrier;
 use crate::{Severity, ThreatKind};
 
 /// What one threat looks like.
@@ -27,6 +28,9 @@ pub struct Signature {
     /// None of these may show.
     #[serde(default)]
     pub excludes: Vec<Term>,
+    /// The supply that brings it, where the machine itself is sound: what feeds it is to be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Carrier>,
     /// How bad it is.
     pub severity: SeverityRule,
 }

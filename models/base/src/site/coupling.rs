@@ -49,6 +49,8 @@ pub enum Carrier {
     Floor,
     /// Lots.
     Lots,
+    /// The mains. The whole site hangs on them: no coupling names it.
+    Mains,
 }
 
 impl std::fmt::Display for Carrier {
@@ -62,6 +64,7 @@ impl std::fmt::Display for Carrier {
             Carrier::Chemical => "chemicals",
             Carrier::Floor => "vibration of the floor",
             Carrier::Lots => "lots",
+            Carrier::Mains => "the mains",
         })
     }
 }
@@ -106,6 +109,9 @@ impl Site {
     pub(super) fn coupling_problem(&self, c: &Coupling) -> Option<String> {
         let machines = || self.machines.iter().map(|m| m.name.as_str());
         let bays = || self.bays.iter().map(|b| b.id.as_str());
+        if c.carries == Carrier::Mains {
+            return Some("everything hangs on the mains: no coupling carries them".to_owned());
+        }
         if c.from.is_empty() || c.to.is_empty() {
             return Some(format!("the coupling of {} names nobody in from or in to", c.carries));
         }

@@ -176,7 +176,9 @@ impl Site {
             }
             if !on(p.at_m) {
                 let at = p.at_m;
-                return Some(format!("rail: the port of {name} at {at} m: 0 to below {length:.1} would be right"));
+                return Some(format!(
+                    "rail: the port of {name} at {at} m: 0 to below {length:.1} would be right"
+                ));
             }
         }
         if !on(rail.stocker_m) || rail.ports.is_empty() {
@@ -189,7 +191,10 @@ impl Site {
 impl Floor {
     fn problem(&self, rail: &Rail) -> Option<String> {
         if !(self.keep_out_m > 0.0 && self.keep_out_m <= 5.0) {
-            return Some(format!("floor: keep_out_m = {}: above 0 and at most 5 would be right", self.keep_out_m));
+            return Some(format!(
+                "floor: keep_out_m = {}: above 0 and at most 5 would be right",
+                self.keep_out_m
+            ));
         }
         for w in &self.walks {
             let who = &w.who;
@@ -197,7 +202,9 @@ impl Floor {
                 return Some(format!("floor: the path of {who} needs two corners or more"));
             }
             if !(w.speed_m_per_s > 0.0 && w.speed_m_per_s <= 3.0) || w.every.0.is_zero() {
-                return Some(format!("floor: {who} needs a speed above 0 and at most 3 m/s, and an every above 0s"));
+                return Some(format!(
+                    "floor: {who} needs a speed above 0 and at most 3 m/s, and an every above 0s"
+                ));
             }
             for leg in w.path.windows(2) {
                 let mut ports = rail.ports.iter();

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Site;
 use crate::Span;
-use crate::profile::Profile;
 use crate::spell::nearest;
 
 /// The way of one product from its first tool to its last.
@@ -62,15 +61,16 @@ impl Site {
                 return Some(format!("route {name} has no step"));
             }
             if r.release.wip_cap == 0 || r.release.every.0.is_zero() {
-                return Some(format!("route {name}: release needs a wip_cap of 1 or more and an every above 0s"));
+                return Some(format!(
+                    "route {name}: release needs a wip_cap of 1 or more and an every above 0s"
+                ));
             }
             if r.dies_per_wafer == 0 {
                 return Some(format!("route {name}: dies_per_wafer of 1 or more would be right"));
             }
             for s in &r.steps {
-                let kinds = Profile::built_ins().iter().map(|(kind, _)| *kind);
-                if !kinds.clone().any(|k| k == s.kind) {
-                    let near = nearest(&s.kind, kinds);
+                if self.kinds.get(&s.kind).is_none() {
+                    let near = nearest(&s.kind, self.kinds.names());
                     return Some(format!("route {name}: no kind is named {}{near}", s.kind));
                 }
                 if s.pieces == 0 || s.recipe == 0 {
@@ -86,7 +86,9 @@ impl Site {
                 let kinds: Vec<&String> = tools.collect();
                 let machines = self.machines.iter().filter(|m| kinds.contains(&&m.kind));
                 let mut without = machines.filter(|m| rail.port(&m.name).is_none());
-                without.next().map(|m| format!("machine {} is on a route and has no port on the rail", m.name))
+                without
+                    .next()
+                    .map(|m| format!("machine {} is on a route and has no port on the rail", m.name))
             }
             (true, _) => None,
         }

@@ -17,6 +17,7 @@ use aegis_models::physics::moist_air::{
 use aegis_models::physics::vibration::unbalance_factor;
 use aegis_models::{Command, PointIx, Profile, ThreatKind, Time};
 
+use super::control::{Actuator, Pi};
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
 #[cfg(test)]
@@ -101,15 +102,15 @@ const COIL_UA: f64 = 9_000.0;
 const WATER_KG_PER_S: f64 = 1.5;
 /// Rangeability of the equal-percentage valve [-]: ln 30.
 const LN_RANGE: f64 = 3.401_197_381_662_155;
-/// Chilled water supply [degC].
-const WATER_C: f64 = 7.0;
+/// Heat that a kilogram of vapour gives up when it condenses [J/kg].
+const EVAPORATION_J_PER_KG: f64 = 2.45e6;
 /// Full travel of valve and damper [s].
 const TRAVEL_S: f64 = 90.0;
 /// Make-up air comes treated: its mean, its swing over a day [degC], and its water [kg/kg].
 const MAKE_UP_C: f64 = 24.0;
 const MAKE_UP_SWING_K: f64 = 1.5;
 const MAKE_UP_KG_PER_KG: f64 = 0.005;
-/// Tools, lamps and people below [W].
+/// Lamps, people, and what is not coupled to the unit below [W].
 const BAY_HEAT_W: f64 = 25_000.0;
 /// Air and furniture of the bay [J/K].
 const BAY_HEAT_J_PER_K: f64 = 6.0e6;
@@ -126,42 +127,6 @@ const COOLING: Pi = Pi { gain: 40.0, reset_s: 600.0, sum: 0.0 };
 const HUMIDITY: Pi = Pi { gain: 4.0, reset_s: 600.0, sum: 0.0 };
 /// A bay so far from its set-point [K] for ten minutes costs the lots in it.
 const LOST_K: f64 = 2.0;
-
-/// A controller whose sum stops where its output does.
-#[derive(Clone, Copy)]
-struct Pi {
-    gain: f64,
-    reset_s: f64,
-    /// What the past asks for [%] -- state.
-    sum: f64,
-}
-
-impl Pi {
-    /// The output for that error, 0 to 100 %.
-    fn output(&mut self, error: f64, dt_s: f64) -> f64 {
-        let wanted = self.gain * error + self.sum;
-        let output = wanted.clamp(0.0, 100.0);
-        if output == wanted {
-            self.sum += self.gain * error * dt_s / self.reset_s;
-        }
-        output
-    }
-}
-
-/// What an actuator is told, where it is, and how much of its way it loses.
-#[derive(Clone, Copy)]
-struct Actuator {
-    position: f64,
-    lost: f64,
-}
-
-impl Actuator {
-    fn step(&mut self, wanted: f64, dt_s: f64) {
-        let wanted = wanted * (1.0 - self.lost);
-        let travel = 100.0 * dt_s / TRAVEL_S;
-        self.position += (wanted - self.position).clamp(-travel, travel);
-    }
-}
 
 struct Points {
     airflow: PointIx,
@@ -242,6 +207,8 @@ struct Air {
     valve: f64,
     steam: f64,
     overpressure: f64,
+    /// Heat that the coil gives to its water, that of the water it sheds included [W].
+    cooled_w: f64,
 }
 
 impl Ahu {
@@ -261,8 +228,8 @@ impl Ahu {
             speed: FAN.n0_rpm,
             cooling: Pi { sum: 75.0, ..COOLING },
             humidity: Pi { sum: 40.0, ..HUMIDITY },
-            valve: Actuator { position: 75.0, lost: 0.0 },
-            damper: Actuator { position: 20.0, lost: 0.0 },
+            valve: Actuator { position: 75.0, travel_s: TRAVEL_S, lost: 0.0 },
+            damper: Actuator { position: 20.0, travel_s: TRAVEL_S, lost: 0.0 },
             bay_c: 22.0,
             bay_kg_per_kg: 0.007_4,
             run_s: 3_600.0 * rng.between(1_000.0, 9_000.0),
@@ -273,15 +240,16 @@ impl Ahu {
             fouling: 0.0,
             warm_k: 0.0,
         };
+        let supply = crate::Supply::default();
         // It has run for hours when the twin begins: its bay and its controllers have settled.
         for s in 0..4 * 3_600 {
-            ahu.live(Time::from_secs(s), 1.0);
+            ahu.live(Time::from_secs(s), 1.0, supply.chilled_water_c, 0.0);
         }
         ahu.lost_s = 0.0;
         ahu
     }
 
-    fn live(&mut self, now: Time, dt_s: f64) -> Air {
+    fn live(&mut self, now: Time, dt_s: f64, supplied_c: f64, tools_w: f64) -> Air {
         let wanted = if self.enabled { self.speed_sp * (1.0 - self.slip) } else { 0.0 };
         self.speed += (wanted - self.speed) * (dt_s / (DRIVE_TAU_S + dt_s));
         if self.speed < 1.0 {
@@ -306,7 +274,7 @@ impl Ahu {
         let told = if running { self.cooling.output(self.bay_c - self.temp_sp, dt_s) } else { 0.0 };
         self.valve.step(told, dt_s);
         let water_kg_per_s = WATER_KG_PER_S * libm::exp(LN_RANGE * (self.valve.position / 100.0 - 1.0));
-        let water_c = WATER_C + self.warm_k;
+        let water_c = supplied_c + self.warm_k;
         let air_w_per_k = DENSITY_KG_PER_M3 * HEAT_J_PER_KG_K * flow;
         let water_w_per_k = WATER_J_PER_KG_K * water_kg_per_s;
         let (least, most) = (air_w_per_k.min(water_w_per_k), air_w_per_k.max(water_w_per_k));
@@ -328,7 +296,7 @@ impl Ahu {
         // The bay.
         let humidity = relative_pct(self.bay_kg_per_kg, self.bay_c);
         let steam = if running { self.humidity.output(self.humidity_sp - humidity, dt_s) } else { 0.0 };
-        let gained_w = self.heat_w + air_w_per_k * (supply_c - self.bay_c);
+        let gained_w = self.heat_w + tools_w + air_w_per_k * (supply_c - self.bay_c);
         self.bay_c += gained_w * dt_s / BAY_HEAT_J_PER_K;
         let water_in = DENSITY_KG_PER_M3 * flow * (coil_w - self.bay_kg_per_kg);
         self.bay_kg_per_kg += (water_in + STEAM_KG_PER_S * steam / 100.0) * dt_s / BAY_AIR_KG;
@@ -351,6 +319,8 @@ impl Ahu {
             valve,
             steam,
             overpressure,
+            cooled_w: air_w_per_k * (mixed_c - coil_c)
+                + DENSITY_KG_PER_M3 * flow * (mixed_w - coil_w) * EVAPORATION_J_PER_KG,
         }
     }
 }
@@ -391,7 +361,11 @@ impl Points {
 
 impl Machine for Ahu {
     fn step(&mut self, cx: &mut Step<'_>) {
-        let air = self.live(cx.now, cx.dt_s);
+        let air = self.live(cx.now, cx.dt_s, cx.supply.chilled_water_c, cx.supply.load.air_w);
+        cx.given.air.temp_c = Some(self.bay_c);
+        cx.given.air.humidity_pct = Some(relative_pct(self.bay_kg_per_kg, self.bay_c));
+        cx.given.air.overpressure_pa = Some(air.overpressure);
+        cx.given.takes.water_w = air.cooled_w;
         let off = (self.bay_c - self.temp_sp).abs() > LOST_K;
         self.lost_s = if off { self.lost_s + cx.dt_s } else { 0.0 };
         if self.lost_s >= 600.0 && self.lost_s - cx.dt_s < 600.0 {

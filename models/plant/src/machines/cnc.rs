@@ -12,10 +12,9 @@
 
 use aegis_models::physics::chatter::Mode;
 use aegis_models::physics::cutting::{MILD_STEEL, power_kw};
-use aegis_models::physics::thermal::{convection_factor, growth_um, lumped_after};
-use aegis_models::physics::tool_life::{END_OF_LIFE_VB_MM, life_at_speed, wear_force_factor};
 use aegis_models::{Command, PointIx, Profile, Rng, ThreatKind, Time};
 
+use super::spindle::{Design, Edge, Plan, Spindle};
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, UnknownFault};
 
 #[cfg(test)]
@@ -70,26 +69,21 @@ const CUTTER_MM: f64 = 63.0;
 /// Drive and gear efficiency [-], and power of the turning spindle without friction [kW].
 const EFFICIENCY: f64 = 0.8;
 const DRIVE_KW: f64 = 0.25;
-/// Friction in the bearings of a warm spindle at nominal speed [W].
-const FRICTION_W: f64 = 200.0;
-/// Share of the cutting power that reaches the spindle as heat [-].
-const CUT_HEAT: f64 = 0.02;
-/// Heat capacity of the spindle [J/K]; conductance to coolant at nominal flow and to the air [W/K].
-const CAPACITY_J_PER_K: f64 = 12_000.0;
-const COOLANT_W_PER_K: f64 = 22.0;
-const AIR_W_PER_K: f64 = 3.0;
-/// Nominal coolant flow [l/min]; a pump follows its set-point with this time constant [s].
+const SPINDLE: Design = Design {
+    speed_rpm: SPEED_RPM,
+    drive_tau_s: 0.5,
+    friction_w: 200.0,
+    cut_heat: 0.02,
+    capacity_j_per_k: 12_000.0,
+    coolant_w_per_k: 22.0,
+    air_w_per_k: 3.0,
+    coolant_l_per_min: COOLANT_L_PER_MIN,
+    length_m: 0.3,
+};
+/// Nominal coolant flow [l/min].
 const COOLANT_L_PER_MIN: f64 = 12.0;
-const PUMP_TAU_S: f64 = 2.0;
-/// Length that grows [m]; temperature at which it was set to zero [degC].
-const LENGTH_M: f64 = 0.3;
-const REFERENCE_C: f64 = 20.0;
-/// Planned tool life at nominal speed, and when the tool is changed [min of cutting]; Taylor's exponent for carbide.
-const LIFE_MIN: f64 = 40.0;
-const CHANGE_MIN: f64 = 36.0;
-const TAYLOR_N: f64 = 0.25;
-/// Force of an edge at its end over a sharp one, less one [-].
-const WEAR_GAIN: f64 = 0.3;
+/// Carbide inserts.
+const EDGE: Plan = Plan { life_min: 40.0, change_min: 36.0, taylor_n: 0.25, wear_gain: 0.3 };
 /// The part program [s].
 const LOAD_S: f64 = 20.0;
 const CUT_S: f64 = 80.0;
@@ -100,9 +94,8 @@ const CUT_VIBRATION: f64 = 1.1;
 const IDLE_VIBRATION: f64 = 0.4;
 const CHATTER_GAIN: f64 = 18.0;
 const BASE_ENVELOPE: f64 = 0.5;
-/// A part is out of tolerance beyond this growth over the warm spindle's [um]; a spindle seizes at this temperature.
+/// A part is out of tolerance beyond this growth over the warm spindle's [um].
 const TOLERANCE_UM: f64 = 40.0;
-const SEIZURE_C: f64 = 90.0;
 /// The mode of spindle and tool that can chatter.
 const MODE: Mode = Mode { stiffness_n_per_m: 2.0e7, damping: 0.03, frequency_hz: 600.0, kf_n_per_m2: 2.0e9 };
 /// Teeth of the cutter.
@@ -128,20 +121,10 @@ struct Cnc {
     phase: Phase,
     /// Time left in the phase [s] -- state.
     left_s: f64,
-    /// Spindle speed [rpm] -- state.
-    speed: f64,
-    /// Spindle temperature [degC] -- state.
-    temp: f64,
-    /// Coolant flow [l/min], and the convection factor that belongs to it [-] -- state.
-    coolant: f64,
-    convection: (f64, f64),
-    /// Cutting time and flank wear of the tool [min, mm] -- state.
-    tool_age: f64,
-    wear_mm: f64,
+    spindle: Spindle,
+    edge: Edge,
     /// Vibration in excess of a stable cut [mm/s] -- state.
     excess: f64,
-    /// Growth of the warm spindle [um] -- state, slow.
-    warm_growth: f64,
     parts: f64,
     /// Cutting power of a sharp edge at present feed and speed [kW] -- kept while neither changes.
     sharp_kw: f64,
@@ -151,12 +134,10 @@ struct Cnc {
     limit_for: f64,
     nominal_limit_m: f64,
     /// Faults.
-    coolant_loss: f64,
     bearing: f64,
-    wear_rate: f64,
     chatter: f64,
-    runaway: f64,
-    seized: bool,
+    /// Nobody changes the tool.
+    skipped: bool,
     scrapped: bool,
 }
 
@@ -211,7 +192,7 @@ impl Cnc {
     fn new(setup: Setup<'_>) -> Cnc {
         let rng: &mut Rng = setup.rng;
         let nominal_limit_m = MODE.limit_m(60.0 / (SPEED_RPM * TEETH));
-        let tool_age = rng.between(0.0, CHANGE_MIN);
+        let tool_age = rng.between(0.0, EDGE.change_min);
         let mut cnc = Cnc {
             points: Points::of(setup.profile),
             stock: rng.between(0.98, 1.02),
@@ -222,26 +203,18 @@ impl Cnc {
             feed_hold: false,
             phase: Phase::Load,
             left_s: rng.between(1.0, LOAD_S),
-            speed: 0.0,
-            temp: 30.0,
-            coolant: COOLANT_L_PER_MIN,
-            convection: (COOLANT_L_PER_MIN, 1.0),
-            wear_mm: END_OF_LIFE_VB_MM * tool_age / LIFE_MIN,
-            tool_age,
+            spindle: Spindle::new(SPINDLE),
+            edge: Edge::aged(EDGE, tool_age),
             excess: 0.0,
-            warm_growth: 0.0,
             parts: 0.0,
             sharp_kw: 0.0,
             sharp_for: (0.0, 0.0),
             limit_ratio: 1.0,
             limit_for: SPEED_RPM,
             nominal_limit_m,
-            coolant_loss: 0.0,
             bearing: 0.0,
-            wear_rate: 0.0,
             chatter: 0.0,
-            runaway: 0.0,
-            seized: false,
+            skipped: false,
             scrapped: false,
         };
         cnc.warm_up(rng);
@@ -255,23 +228,23 @@ impl Cnc {
         for n in 0..7_200 {
             self.advance(1.0, rng);
             let cut = self.cutting_kw();
-            self.heat(1.0, cut, air, water);
+            self.spindle.heat(1.0, cut, air, water);
             if n >= 3_600 {
-                mean += growth_um(LENGTH_M, self.temp - REFERENCE_C) / 3_600.0;
+                mean += self.spindle.growth() / 3_600.0;
             }
         }
-        self.warm_growth = mean;
+        self.spindle.warm_growth = mean;
         self.parts = (rng.uniform() * 5_000.0).floor();
     }
 
     /// The part program, the spindle and the pump.
     fn advance(&mut self, dt_s: f64, rng: &mut Rng) {
-        let stands = !self.enabled || self.seized;
+        let stands = !self.enabled || self.spindle.seized;
         let held = self.feed_hold && self.phase == Phase::Cut;
         if !stands && !held {
             // A slower feed takes longer over the same part.
             let pace = if self.phase == Phase::Cut {
-                self.feed_override / 100.0 * self.speed / SPEED_RPM
+                self.feed_override / 100.0 * self.spindle.speed / SPEED_RPM
             } else {
                 1.0
             };
@@ -281,27 +254,15 @@ impl Cnc {
             self.next_phase(rng);
         }
         let wanted = if stands || self.phase == Phase::Load { 0.0 } else { self.speed_sp };
-        self.speed += (wanted - self.speed) * (dt_s / (0.5 + dt_s));
-        if self.speed < 1.0 {
-            self.speed = 0.0;
-        } else if (self.speed - wanted).abs() < 0.5 {
-            self.speed = wanted;
+        self.spindle.follow(wanted, self.coolant_sp, dt_s);
+        if self.cuts() {
+            self.edge.cut(dt_s, self.spindle.turns());
         }
-        let flow = self.coolant_sp * (1.0 - self.coolant_loss);
-        self.coolant += (flow - self.coolant) * (dt_s / (PUMP_TAU_S + dt_s));
-        if (self.coolant - flow).abs() < 1e-3 {
-            self.coolant = flow;
-        }
-        if self.phase == Phase::Cut && self.speed > 0.5 * self.speed_sp && !self.feed_hold {
-            let minutes = dt_s / 60.0;
-            self.tool_age += minutes;
-            let life = if self.speed == SPEED_RPM {
-                LIFE_MIN
-            } else {
-                life_at_speed(LIFE_MIN, self.speed / SPEED_RPM, TAYLOR_N)
-            };
-            self.wear_mm += END_OF_LIFE_VB_MM / life * minutes * (1.0 + self.wear_rate);
-        }
+    }
+
+    /// Whether the edge is in the material.
+    fn cuts(&self) -> bool {
+        self.phase == Phase::Cut && self.spindle.speed > 0.5 * self.speed_sp && !self.feed_hold
     }
 
     fn next_phase(&mut self, rng: &mut Rng) {
@@ -310,8 +271,8 @@ impl Cnc {
             Phase::Cut => (Phase::Idle, IDLE_S),
             Phase::Idle => {
                 self.parts += 1.0;
-                if self.tool_age >= CHANGE_MIN {
-                    (self.tool_age, self.wear_mm) = (0.0, 0.0);
+                if !self.skipped {
+                    self.edge.change_when_due();
                 }
                 // Hands and grippers are not clocks.
                 (Phase::Load, LOAD_S * rng.between(0.95, 1.05))
@@ -321,52 +282,30 @@ impl Cnc {
 
     /// Power that goes into the chip now [kW].
     fn cutting_kw(&mut self) -> f64 {
-        if self.phase != Phase::Cut || self.feed_hold || self.speed < 0.5 * self.speed_sp {
+        if self.phase != Phase::Cut || self.feed_hold || self.spindle.speed < 0.5 * self.speed_sp {
             return 0.0;
         }
-        if self.sharp_for != (self.feed_override, self.speed) {
-            self.sharp_for = (self.feed_override, self.speed);
+        let speed = self.spindle.speed;
+        if self.sharp_for != (self.feed_override, speed) {
+            self.sharp_for = (self.feed_override, speed);
             let feed = FEED_MM * self.feed_override / 100.0;
-            let v = std::f64::consts::PI * CUTTER_MM * self.speed / 1_000.0;
+            let v = std::f64::consts::PI * CUTTER_MM * speed / 1_000.0;
             self.sharp_kw =
                 self.stock * power_kw(DEPTH_MM, feed, v, MILD_STEEL.kc_n_per_mm2(feed), EFFICIENCY);
         }
-        self.sharp_kw * wear_force_factor(self.wear_mm, WEAR_GAIN)
-    }
-
-    /// Friction in the bearings now [W]; with a runaway it grows with every kelvin above the warm spindle.
-    fn friction_w(&self) -> f64 {
-        let turns = self.speed / SPEED_RPM;
-        let warm_c = REFERENCE_C + self.warm_growth / growth_um(LENGTH_M, 1.0);
-        let loop_w = if self.runaway > 0.0 {
-            // A kelvin to begin with: without a first disturbance nothing runs away.
-            self.runaway * (COOLANT_W_PER_K + AIR_W_PER_K) * (self.temp - warm_c + 1.0).max(0.0)
-        } else {
-            0.0
-        };
-        (FRICTION_W + loop_w) * turns
-    }
-
-    fn heat(&mut self, dt_s: f64, cut_kw: f64, air_c: f64, water_c: f64) {
-        if self.convection.0 != self.coolant {
-            self.convection = (self.coolant, convection_factor(self.coolant / COOLANT_L_PER_MIN));
-        }
-        let to_coolant = COOLANT_W_PER_K * self.convection.1;
-        let ha = to_coolant + AIR_W_PER_K;
-        let fluid = (to_coolant * water_c + AIR_W_PER_K * air_c) / ha;
-        let heat = self.friction_w() + CUT_HEAT * cut_kw * 1_000.0;
-        self.temp = lumped_after(self.temp, heat, ha, fluid, CAPACITY_J_PER_K, dt_s);
+        self.sharp_kw * self.edge.force()
     }
 
     /// Velocity in the cut: beyond the limit it grows within a second to where the tool leaves the cut.
     fn vibrate(&mut self, dt_s: f64) -> f64 {
-        let turning = if self.speed > 0.0 { IDLE_VIBRATION * self.speed / SPEED_RPM } else { 0.0 };
-        let cutting = self.phase == Phase::Cut && self.speed > 0.5 * self.speed_sp && !self.feed_hold;
+        let speed = self.spindle.speed;
+        let turning = if speed > 0.0 { IDLE_VIBRATION * speed / SPEED_RPM } else { 0.0 };
+        let cutting = self.cuts();
         let mut over = 0.0;
         if cutting && self.chatter > 0.0 {
-            if self.limit_for != self.speed {
-                self.limit_for = self.speed;
-                self.limit_ratio = self.nominal_limit_m / MODE.limit_m(60.0 / (self.speed * TEETH));
+            if self.limit_for != speed {
+                self.limit_for = speed;
+                self.limit_ratio = self.nominal_limit_m / MODE.limit_m(60.0 / (speed * TEETH));
             }
             over = (self.chatter * self.limit_ratio - 1.0).max(0.0);
         }
@@ -377,13 +316,7 @@ impl Cnc {
     }
 
     fn harm(&mut self, growth: f64, cx: &mut Step<'_>) {
-        if self.temp > SEIZURE_C && !self.seized {
-            self.seized = true;
-            cx.image.harm.push(Harm { what: "the spindle has seized" });
-        }
-        let bad = growth - self.warm_growth > TOLERANCE_UM
-            || self.wear_mm > 2.0 * END_OF_LIFE_VB_MM
-            || self.excess > 4.0;
+        let bad = growth - self.spindle.warm_growth > TOLERANCE_UM || self.edge.spent() || self.excess > 4.0;
         if bad && !self.scrapped && self.phase == Phase::Cut {
             self.scrapped = true;
             cx.image.harm.push(Harm { what: "the part in the machine is out of tolerance" });
@@ -398,18 +331,20 @@ impl Machine for Cnc {
     fn step(&mut self, cx: &mut Step<'_>) {
         self.advance(cx.dt_s, cx.rng);
         let cut_kw = self.cutting_kw();
-        self.heat(cx.dt_s, cut_kw, cx.supply.air.temp_c, cx.supply.process_water.temp_c);
+        let (air_c, water_c) = (cx.supply.air.temp_c, cx.supply.process_water.temp_c);
+        if self.spindle.heat(cx.dt_s, cut_kw, air_c, water_c) {
+            cx.image.harm.push(Harm { what: "the spindle has seized" });
+        }
         let vibration = self.vibrate(cx.dt_s);
-        let growth = growth_um(LENGTH_M, self.temp - REFERENCE_C);
+        let growth = self.spindle.growth();
         self.harm(growth, cx);
-        let turns = self.speed / SPEED_RPM;
-        let power = DRIVE_KW * turns + self.friction_w() / 1_000.0 + cut_kw;
-        let to_coolant = COOLANT_W_PER_K * self.convection.1 * (self.temp - cx.supply.process_water.temp_c);
+        let turns = self.spindle.turns();
+        let power = DRIVE_KW * turns + self.spindle.friction_w() / 1_000.0 + cut_kw;
         let envelope = (BASE_ENVELOPE + self.bearing) * turns;
         let cutting = cut_kw > 0.0;
         let p = &self.points;
         cx.image.set(p.state, f64::from(self.phase as u8));
-        cx.image.set(p.spindle_speed, self.speed);
+        cx.image.set(p.spindle_speed, self.spindle.speed);
         cx.image.set(p.spindle_speed_sp, self.speed_sp);
         cx.image.set(p.feed_override, self.feed_override);
         cx.image.set(p.feed_per_rev, if cutting { FEED_MM * self.feed_override / 100.0 } else { 0.0 });
@@ -417,16 +352,12 @@ impl Machine for Cnc {
         cx.image.set(p.power, power);
         cx.image.set(p.vibration_rms, vibration);
         cx.image.set(p.vibration_envelope, envelope);
-        cx.image.set(p.temp, self.temp);
+        cx.image.set(p.temp, self.spindle.temp);
         cx.image.set(p.growth, growth);
-        // A litre a minute of water carries 69.7 W for each kelvin.
-        cx.image.set(
-            p.coolant_temp,
-            cx.supply.process_water.temp_c + to_coolant / (69.7 * self.coolant.max(0.2)),
-        );
-        cx.image.set(p.coolant_flow, self.coolant);
+        cx.image.set(p.coolant_temp, self.spindle.coolant_c(water_c));
+        cx.image.set(p.coolant_flow, self.spindle.coolant);
         cx.image.set(p.coolant_flow_sp, self.coolant_sp);
-        cx.image.set(p.tool_age, self.tool_age);
+        cx.image.set(p.tool_age, self.edge.age);
         cx.image.set(p.parts, self.parts);
         cx.image.set(p.run_enable, f64::from(self.enabled));
         cx.image.set(p.feed_hold, f64::from(self.feed_hold));
@@ -457,19 +388,24 @@ impl Machine for Cnc {
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {
         let size = fault.magnitude.max(0.0);
         match fault.name.as_str() {
-            "coolant_loss" => self.coolant_loss = size.min(1.0),
+            "coolant_loss" => self.spindle.coolant_loss = size.min(1.0),
             "bearing_defect" => self.bearing = size,
-            "tool_wear_accelerated" => self.wear_rate = size,
+            "tool_wear_accelerated" => self.edge.faster = size,
             "chatter" => self.chatter = size,
-            "thermal_runaway" => self.runaway = size,
+            "thermal_runaway" => self.spindle.runaway = size,
             _ => return Err(super::unknown(fault, FAULTS)),
         }
         Ok(())
     }
 
+    fn skip_maintenance(&mut self, skip: bool) -> bool {
+        self.skipped = skip;
+        true
+    }
+
     fn service(&mut self) {
-        (self.coolant_loss, self.bearing, self.wear_rate, self.chatter, self.runaway) =
-            (0.0, 0.0, 0.0, 0.0, 0.0);
-        (self.tool_age, self.wear_mm, self.seized) = (0.0, 0.0, false);
+        self.spindle.service();
+        (self.bearing, self.chatter, self.edge.faster) = (0.0, 0.0, 0.0);
+        self.edge.renew();
     }
 }

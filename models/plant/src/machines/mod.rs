@@ -1,16 +1,60 @@
 //! One file per kind of machine, and the registry that names them.
 
 mod ahu;
+mod chemical_delivery;
+mod chiller;
+mod cmp;
 mod cnc;
+mod control;
+mod deposition;
+mod dicing_saw;
+mod die_attach;
 mod ffu;
+mod flip_chip;
+mod inspection;
+mod lot;
+mod lots;
+mod mold;
+mod recipes;
 #[cfg(test)]
 mod rig;
+mod scrubber;
+mod strip_tool;
+mod test_handler;
+mod upw;
+mod etcher;
+mod lathe;
+mod lithography;
+mod spindle;
 mod wire_bonder;
+mod zone;
 
 use crate::Kind;
 
 /// The kinds the twin can simulate.
-pub const KINDS: &[Kind] = &[ahu::KIND, cnc::KIND, ffu::KIND, wire_bonder::KIND];
+pub const KINDS: &[Kind] = &[
+    ahu::KIND,
+    chemical_delivery::KIND,
+    chiller::KIND,
+    cmp::KIND,
+    cnc::KIND,
+    deposition::KIND,
+    dicing_saw::KIND,
+    die_attach::KIND,
+    etcher::KIND,
+    ffu::KIND,
+    flip_chip::KIND,
+    inspection::KIND,
+    lathe::KIND,
+    lithography::KIND,
+    mold::KIND,
+    scrubber::KIND,
+    test_handler::KIND,
+    upw::KIND,
+    wire_bonder::KIND,
+];
+pub const KINDS: &[Kind] =
+    &[ahu::KIND, cnc::KIND, etcher::KIND, ffu::KIND, lathe::KIND, lithography::KIND, wire_bonder::KIND];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {

@@ -6,11 +6,12 @@
 //!   two bonds a second, 40 or 64 a unit, then an index  ( ball ) strength(P), deformation(F, wear), NSOP
 //! ```
 
-use std::collections::BTreeMap;
-
 use aegis_models::physics::bond::{Transducer, strength_share};
 use aegis_models::{Command, PointIx, Profile, Record, ThreatKind, Time};
 
+use super::lots::{Duty, Lots};
+use super::recipes::{Recipes, Setting, within};
+use crate::supply::E10;
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
 #[cfg(test)]
@@ -51,38 +52,17 @@ const FAULTS: &[FaultSpec] = &[
     },
 ];
 
-/// What a recipe sets.
-#[derive(Clone, Copy)]
-struct Program {
-    force_gf: f64,
-    time_ms: f64,
-    current_ma: f64,
-    stage_c: f64,
-    /// Bonds of a unit.
-    bonds: f64,
-}
-
-/// Recipes 1 (QFN-32) and 2 (BGA-64), which the machine has from the start.
-const QFN_32: Program =
-    Program { force_gf: FORCE_GF, time_ms: 15.0, current_ma: 120.0, stage_c: 150.0, bonds: 40.0 };
-const BGA_64: Program =
-    Program { force_gf: 40.0, time_ms: 12.0, current_ma: 115.0, stage_c: 150.0, bonds: 64.0 };
-/// The set-points of a program, in the order of [`Program::values`], and what each takes.
-const SET: [(&str, f64, f64); 5] = [
+/// What a recipe sets: force [gf], ultrasonic time [ms], current [mA], stage [degC], bonds of a unit.
+const SETTINGS: [Setting; 5] = [
     ("force_set", 10.0, 100.0),
     ("time_set", 5.0, 50.0),
     ("current_set", 50.0, 250.0),
     ("stage_set", 100.0, 170.0),
     ("bonds_set", 1.0, 1_000.0),
 ];
-/// The highest number that a recipe can have.
-const LAST_RECIPE: u16 = 99;
-
-impl Program {
-    fn values(&mut self) -> [&mut f64; 5] {
-        [&mut self.force_gf, &mut self.time_ms, &mut self.current_ma, &mut self.stage_c, &mut self.bonds]
-    }
-}
+/// Recipes 1 (QFN-32) and 2 (BGA-64), which the machine has from the start.
+const QFN_32: [f64; 5] = [FORCE_GF, 15.0, 120.0, 150.0, 40.0];
+const BGA_64: [f64; 5] = [40.0, 12.0, 115.0, 150.0, 64.0];
 
 /// The force at which the ball sinks as far as below, and what a good bond makes of it.
 const FORCE_GF: f64 = 45.0;
@@ -112,6 +92,18 @@ const SPREAD_FORCE: f64 = 0.01;
 const SPREAD_DEFORMATION: f64 = 0.02;
 /// A lot is scrap when so many of its last bonds did not stick.
 const SCRAP_NSOP: f64 = 30.0;
+/// Units of a strip. Magazines wait on both sides, so that their exchange costs no time.
+const UNITS: u32 = 3;
+/// Below this share of a good bond's strength a joint is at risk, and it is lost for certain this much further down [-].
+const WEAK_BELOW: f64 = 0.85;
+const WEAK_SPAN: f64 = 0.25;
+/// Velocity of the floor that bonds do not feel [um/s], and non-sticks for each micrometre a second beyond [s/um].
+const FLOOR_UM_PER_S: f64 = 12.0;
+const NSOP_PER_FLOOR: f64 = 1.0e-3;
+/// Particles that a bay may hold without harm to pads [1/m3] (ISO 6); dirt for each beyond [m3], and for vapour [1/ppm].
+const CLEAN_PER_M3: f64 = 35_200.0;
+const DIRT_PER_PARTICLE: f64 = 1.0e-6;
+const DIRT_PER_PPM: f64 = 0.004;
 /// OEE looks back about this far [s].
 const OEE_TAU_S: f64 = 600.0;
 
@@ -126,6 +118,7 @@ struct Points {
     run_enable: PointIx,
     bonding: PointIx,
     set: [PointIx; 5],
+    e10: PointIx,
     bond: u16,
 }
 
@@ -142,7 +135,8 @@ impl Points {
             force_adj: p("bond_force_adj"),
             run_enable: p("run_enable"),
             bonding: p("bonding"),
-            set: SET.map(|(id, ..)| p(id)),
+            set: SETTINGS.map(|(id, ..)| p(id)),
+            e10: p("e10_state"),
             bond: profile.record_ix("bond").expect("profile wire_bonder has a record bond"),
         }
     }
@@ -155,14 +149,15 @@ struct WireBonder {
     /// Set-points -- input.
     force_adj_pct: f64,
     enabled: bool,
-    /// What it bonds by, and whether somebody changed that since a recipe was selected -- input.
-    program: Program,
-    edited: bool,
-    /// The recipe that runs, and all that the machine has, by number -- state.
-    recipe: u16,
-    recipes: BTreeMap<u16, Program>,
-    /// Whether it works -- state.
-    bonding: bool,
+    /// What it bonds by -- input.
+    recipes: Recipes<5>,
+    /// The lot in work, and what the machine does -- state.
+    lots: Lots,
+    e10: E10,
+    /// Units of the strip that are bonded, weak bonds of it, and all of them -- state.
+    strip: u32,
+    weak: f64,
+    bonds: f64,
     /// Time until the next bond [s] -- state.
     wait_s: f64,
     /// Bonds left in this unit -- state.
@@ -184,6 +179,8 @@ struct WireBonder {
     worn: f64,
     usg: f64,
     clamp: f64,
+    /// Nobody changes the capillary.
+    skipped: bool,
 }
 
 impl WireBonder {
@@ -194,13 +191,14 @@ impl WireBonder {
             r_ohm: TRANSDUCER.impedance_ohm(TRANSDUCER.resonance_hz()) * rng.between(0.98, 1.02),
             force_adj_pct: 0.0,
             enabled: true,
-            program: QFN_32,
-            edited: false,
-            recipe: 1,
-            recipes: BTreeMap::from([(1, QFN_32), (2, BGA_64)]),
-            bonding: true,
+            recipes: Recipes::new(SETTINGS, &[QFN_32, BGA_64]),
+            lots: Lots::new(0.0),
+            e10: E10::Standby,
+            strip: 0,
+            weak: 0.0,
+            bonds: 0.0,
             wait_s: rng.between(0.0, INDEX_S),
-            left: QFN_32.bonds as u32,
+            left: QFN_32[4] as u32,
             units: (rng.uniform() * 10_000.0).floor(),
             capillary: (rng.uniform() * LIFE_BONDS).floor(),
             available: 0.99,
@@ -213,46 +211,65 @@ impl WireBonder {
             worn: 0.0,
             usg: 0.0,
             clamp: 0.0,
+            skipped: false,
         }
     }
 
-    /// Runs another recipe, from its first bond. A program that was changed since the last is kept under the number.
-    fn select(&mut self, number: u16, c: &Command) -> Result<(), Refusal> {
-        if self.edited {
-            self.recipes.insert(number, self.program);
+    /// Bonds of a unit.
+    fn of_unit(&self) -> u32 {
+        self.recipes.program[4] as u32
+    }
+
+    /// Whether it bonds in this step: a lot lies there and nothing holds it.
+    fn works(&mut self, cx: &Step<'_>) -> bool {
+        let duty = self.lots.duty(cx.dt_s, cx.supply, self.enabled);
+        if let Duty::Begin(job) = duty
+            && job.recipe != self.recipes.number
+        {
+            self.recipes.load(job.recipe);
+            self.left = self.of_unit();
         }
-        let missing = || Refusal::NotHeld { point: c.point.clone(), value: c.value };
-        self.program = *self.recipes.get(&number).ok_or_else(missing)?;
-        (self.edited, self.recipe, self.left) = (false, number, self.program.bonds as u32);
-        Ok(())
+        self.e10 = match duty {
+            Duty::Begin(_) | Duty::Work | Duty::Exchange => E10::Productive,
+            Duty::Standby => E10::Standby,
+            Duty::Down => E10::UnscheduledDown,
+        };
+        matches!(duty, Duty::Begin(_) | Duty::Work)
     }
 
     /// One bond: its record, in the order of the profile's fields.
     fn bond(&mut self, cx: &mut Step<'_>) {
-        let hit = self.clamp > 0.0 && cx.rng.chance(self.clamp);
-        let held = if hit { cx.rng.between(0.6, 0.85) } else { 1.0 - 0.3 * self.clamp };
-        let program = self.program;
-        let force = program.force_gf
-            * (1.0 + self.force_adj_pct / 100.0)
-            * held
-            * (1.0 + SPREAD_FORCE * cx.rng.normal());
+        let (hit, grip) = (cx.rng.chance(self.clamp), cx.rng.between(0.6, 0.85));
+        let held = if hit { grip } else { 1.0 - 0.3 * self.clamp };
+        let [force_gf, time_ms, current_ma, stage_c, _] = self.recipes.program;
+        let force =
+            force_gf * (1.0 + self.force_adj_pct / 100.0) * held * (1.0 + SPREAD_FORCE * cx.rng.normal());
         let r = self.r_ohm + self.usg;
-        let power = program.current_ma * program.current_ma * r / 1_000.0;
+        let power = current_ma * current_ma * r / 1_000.0;
+        let air = cx.supply.air;
+        let settled = DIRT_PER_PARTICLE * (air.particles_per_m3 - CLEAN_PER_M3).max(0.0);
+        let dirt = (self.dirt + settled + DIRT_PER_PPM * air.vapour_ppm).min(1.0);
         let lives = self.capillary / LIFE_BONDS;
-        let wear =
-            |(planned, beyond): (f64, f64)| (1.0 - planned * lives) * (1.0 - beyond * self.worn).max(0.1);
+        // One that is used beyond its life wears as one that was worn before its time.
+        let beyond_plan = self.worn + (lives - 1.0).max(0.0);
+        let wear = |(planned, beyond): (f64, f64)| {
+            (1.0 - planned * lives.min(1.0)) * (1.0 - beyond * beyond_plan).max(0.1)
+        };
         let strength = STRENGTH_GF
             * strength_share(power, BEST_MW, WIDTH_MW)
             * wear(WEAR_STRENGTH)
-            * (1.0 - 0.4 * self.dirt)
+            * (1.0 - 0.4 * dirt)
             * (1.0 + SPREAD_STRENGTH * cx.rng.normal());
         let deformation = DEFORMATION_UM
             * (force / FORCE_GF)
             * wear(WEAR_DEFORMATION)
             * (1.0 + SPREAD_DEFORMATION * cx.rng.normal());
         let weak = (1.0 - strength / STRENGTH_GF).clamp(0.0, 1.0);
-        let risk = NSOP_BASE + 0.15 * self.dirt + 0.05 * weak * weak + if hit { 0.6 } else { 0.0 };
+        let shaken = NSOP_PER_FLOOR * (cx.supply.floor_um_per_s - FLOOR_UM_PER_S).max(0.0);
+        let risk = NSOP_BASE + 0.15 * dirt + 0.05 * weak * weak + shaken + if hit { 0.6 } else { 0.0 };
         let nsop = cx.rng.chance(risk);
+        self.bonds += 1.0;
+        self.weak += ((WEAK_BELOW - strength / STRENGTH_GF) / WEAK_SPAN).clamp(0.0, 1.0);
         self.capillary += 1.0;
         self.recent_nsop = self.recent_nsop * 0.998 + f64::from(nsop);
         self.good += (f64::from(!nsop) - self.good) * 0.001;
@@ -268,11 +285,11 @@ impl WireBonder {
         let strength = if nsop { f64::NAN } else { strength };
         let values = vec![
             force,
-            program.time_ms,
-            program.current_ma,
+            time_ms,
+            current_ma,
             power,
             r,
-            program.stage_c,
+            stage_c,
             deformation,
             strength,
             f64::from(nsop),
@@ -282,14 +299,15 @@ impl WireBonder {
     }
 
     /// What comes after a bond.
-    fn next(&mut self) {
+    fn next(&mut self, cx: &mut Step<'_>) {
         self.wait_s += BOND_S;
         self.left -= 1;
         if self.left == 0 {
-            self.left = self.program.bonds as u32;
+            self.left = self.of_unit();
             self.units += 1.0;
             self.wait_s += INDEX_S;
-            if self.capillary >= LIFE_BONDS {
+            self.unit_done(cx);
+            if self.capillary >= LIFE_BONDS && !self.skipped {
                 self.capillary = 0.0;
                 self.wait_s += CHANGE_S;
                 self.assisted = true;
@@ -298,25 +316,37 @@ impl WireBonder {
     }
 }
 
+impl WireBonder {
+    /// A unit is bonded, and with the last one its strip.
+    fn unit_done(&mut self, cx: &mut Step<'_>) {
+        self.strip += 1;
+        if self.strip == UNITS {
+            cx.given.finished = self.lots.strip_done(self.weak / self.bonds);
+            (self.strip, self.weak, self.bonds) = (0, 0.0, 0.0);
+        }
+    }
+}
+
 impl Machine for WireBonder {
     fn step(&mut self, cx: &mut Step<'_>) {
-        self.bonding = self.enabled;
-        if self.bonding {
+        let bonding = self.works(cx);
+        if bonding {
             self.wait_s -= cx.dt_s;
             if self.wait_s <= 0.0 {
                 self.assisted = false;
                 self.bond(cx);
-                self.next();
+                self.next(cx);
             }
         }
-        let weight = cx.dt_s / OEE_TAU_S;
-        let could = self.enabled && !self.assisted;
+        // Time without work is nobody's loss (SEMI E10: standby), and a stop is.
+        let weight = if self.enabled && self.e10 == E10::Standby { 0.0 } else { cx.dt_s / OEE_TAU_S };
+        let could = bonding && !self.assisted;
         self.available += (f64::from(could) - self.available) * weight;
         if could {
             self.pace += (0.99 - self.pace) * weight;
         }
         let p = &self.points;
-        cx.image.set(p.recipe, f64::from(self.recipe));
+        cx.image.set(p.recipe, f64::from(self.recipes.number));
         cx.image.set(p.availability, 100.0 * self.available);
         cx.image.set(p.performance, 100.0 * self.pace);
         cx.image.set(p.quality, 100.0 * self.good);
@@ -324,30 +354,28 @@ impl Machine for WireBonder {
         cx.image.set(p.units, self.units);
         cx.image.set(p.force_adj, self.force_adj_pct);
         cx.image.set(p.run_enable, f64::from(self.enabled));
-        cx.image.set(p.bonding, f64::from(self.bonding));
-        for (point, value) in p.set.into_iter().zip(self.program.values()) {
-            cx.image.set(point, *value);
+        cx.image.set(p.bonding, f64::from(bonding));
+        for (point, value) in p.set.into_iter().zip(self.recipes.program) {
+            cx.image.set(point, value);
         }
+        cx.image.set(p.e10, self.e10.number());
+        cx.given.e10 = self.e10;
+        cx.given.takes.air_w = 900.0;
+        cx.given.floor_um_per_s = 0.5;
     }
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
-        let within = |low: f64, high: f64| {
-            let refusal = || Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high };
-            (low..=high).contains(&c.value).then_some(c.value).ok_or_else(refusal)
-        };
         match c.point.as_str() {
-            "bond_force_adj" => self.force_adj_pct = within(-20.0, 20.0)?,
+            "bond_force_adj" => self.force_adj_pct = within(c, -20.0, 20.0)?,
             "run_enable" => self.enabled = c.value != 0.0,
-            "recipe" => self.select(within(1.0, f64::from(LAST_RECIPE))? as u16, c)?,
-            point => {
-                let Some(i) = SET.iter().position(|(id, ..)| *id == point) else {
-                    return Err(Refusal::NotWritable(c.point.clone()));
-                };
-                let (_, low, high) = SET[i];
-                *self.program.values()[i] = within(low, high)?;
-                self.edited = true;
+            "recipe" => {
+                self.recipes.select(c)?;
+                self.left = self.of_unit();
+            }
+            _ => {
+                self.recipes.set(c)?;
                 // A unit of fewer bonds ends sooner.
-                self.left = self.left.min(self.program.bonds as u32);
+                self.left = self.left.min(self.of_unit());
             }
         }
         Ok(())
@@ -363,6 +391,11 @@ impl Machine for WireBonder {
             _ => return Err(super::unknown(fault, FAULTS)),
         }
         Ok(())
+    }
+
+    fn skip_maintenance(&mut self, skip: bool) -> bool {
+        self.skipped = skip;
+        true
     }
 
     fn service(&mut self) {

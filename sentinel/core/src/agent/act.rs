@@ -2,7 +2,7 @@
 
 use aegis_models::action::SetPoint;
 use aegis_models::event::{Body, ExecutionStep, IncidentState, Proposal};
-use aegis_models::{Action, ActionKind, Command, Time, Zone};
+use aegis_models::{Action, Command, Time, Zone};
 
 use super::Agent;
 use crate::execute::{Execution, Phase};
@@ -50,12 +50,15 @@ impl Agent {
     fn decision(&self, i: usize, k: usize) -> Decision {
         let t = &self.machines[i].book.open[k];
         let mut decision = self.circuit.decide(&t.incident.threat, &self.state(i));
+        if let Some(cascade) = &self.machines[i].cascade {
+            let reason = format!("the machine is in {cascade}");
+            return Decision::alert(reason);
+        }
         if let Some(w) = &decision.action.write
             && t.tried.contains(&w.point)
         {
             let reason = format!("changing {} had no effect before", w.point);
-            let action = Action { kind: ActionKind::SendAlert, write: None, text: reason.clone() };
-            decision = Decision { zone: Zone::Red, action, effect: None, reason };
+            decision = Decision::alert(reason);
         }
         decision
     }
@@ -160,7 +163,7 @@ impl Agent {
     pub(super) fn may_write(&self, i: usize, point: &str, value: f64) -> bool {
         let state = self.state(i);
         let Some(command) = self.plans[i].profile.command(point) else { return false };
-        self.machines[i].book.zone() != Zone::Red
+        self.machines[i].worst() != Zone::Red
             && state.fresh
             && !state.contradictory
             && inside(command, value)

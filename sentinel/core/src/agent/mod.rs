@@ -1,6 +1,8 @@
 //! The whole sentinel of a set of machines, without a socket.
 
 mod act;
+mod lives;
+mod peers;
 mod people;
 mod track;
 
@@ -11,7 +13,7 @@ use aegis_models::event::{Body, Event, Finding, Source};
 use aegis_models::{CommandId, Frame, MachineIx, Quality, Severity, Threat, ThreatKind, Time, Zone, limits};
 
 use crate::approval::PublicKey;
-use crate::detect::Detector;
+use crate::detect::{Detector, Heard};
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::incident::Change;
 use crate::io::{Input, Output};
@@ -95,7 +97,7 @@ impl Agent {
             let Some(i) = agent.plans.iter().position(|p| p.name == m.name) else {
                 return Err(BadSnapshot::UnknownMachine(m.name));
             };
-            if !m.monitor.fits(&agent.plans[i]) {
+            if !m.monitor.fits(&agent.plans[i]) || m.lives.len() != agent.plans[i].lives.len() {
                 return Err(BadSnapshot::OtherProfile(m.name));
             }
             m.monitor.resume(now);
@@ -144,6 +146,7 @@ impl Agent {
             Input::Answer(signed) => self.take_answer(&signed),
             Input::Stop(signed) => self.take_stop(&signed),
             Input::Acknowledge { incident } => self.take_acknowledgement(&incident),
+            Input::Raise { machine, cascade } => self.take_raise(machine, cascade),
             Input::Tick => {}
         }
         if self.housekept.is_none_or(|t| self.now.since(t) >= HOUSEKEEPING) {
@@ -181,7 +184,18 @@ impl Agent {
             for (channel, spec) in m.monitor.channels.iter_mut().zip(&plan.channels) {
                 channel.end_learning(spec);
             }
+            m.monitor.joint.end_learning();
         }
+    }
+
+    /// What the channels of a machine said together at its latest frame.
+    pub fn heard(&self, machine: MachineIx) -> Heard {
+        self.machines[usize::from(machine.0)].monitor.heard
+    }
+
+    /// What comes next is no neighbour of what came before: another recording begins.
+    pub fn break_off(&mut self) {
+        self.machines.iter_mut().for_each(|m| m.monitor.break_off());
     }
 
     fn emit(&mut self, body: Body) {
@@ -242,6 +256,18 @@ impl Agent {
         }
     }
 
+    /// A cascade makes RED what it reaches; all is decided anew.
+    fn take_raise(&mut self, machine: MachineIx, cascade: Option<String>) {
+        let Some(i) = self.index(machine) else { return };
+        let m = &mut self.machines[i];
+        if m.cascade != cascade {
+            m.cascade = cascade;
+            m.book.open.iter_mut().for_each(|t| t.undecided = true);
+            self.decide(i);
+            self.set_zone(i);
+        }
+    }
+
     /// Once a second for each machine: what is wrong, what may be done, what is late.
     fn keep_house(&mut self, i: usize) {
         let (plan, m) = (&self.plans[i], &self.machines[i]);
@@ -253,7 +279,10 @@ impl Agent {
             self.emit(Body::Watching { machine, channels });
         }
         let blind = self.blind(i);
-        let found = self.diagnose(i, blind);
+        self.follow_lives(i);
+        let mut found = self.diagnose(i, blind);
+        self.ask_peers(i, &mut found);
+        self.add_lives(i, &mut found);
         if !found.is_empty() || !self.machines[i].book.open.is_empty() {
             let (agent, machine) = (self.name.clone(), self.machines[i].name.clone());
             let name = |n: u64| format!("{agent}/{machine}/{n}");
@@ -294,11 +323,12 @@ impl Agent {
                     } else {
                         format!("{stale} of {polled} points have no good value: {why}")
                     }],
+                    over: None,
                 },
                 channels: Vec::new(),
             }];
         }
-        if m.monitor.channels.iter().all(|c| c.claim.is_none()) {
+        if m.monitor.joint.alarm.is_none() && m.monitor.channels.iter().all(|c| c.claim.is_none()) {
             return Vec::new();
         }
         diagnose(plan, &m.monitor, self.now)
@@ -316,7 +346,7 @@ impl Agent {
 
     /// The machine's zone is the worst of its incidents'.
     fn set_zone(&mut self, i: usize) {
-        let zone = self.machines[i].book.zone();
+        let zone = self.machines[i].worst();
         if zone != self.machines[i].zone {
             self.machines[i].zone = zone;
             let machine = self.machines[i].name.clone();

@@ -57,7 +57,7 @@ impl Agent {
         if proposal.policy_version != self.circuit.policy().version {
             return Err("the policy has changed since");
         }
-        if answer.approve && (self.machines[i].book.zone() == Zone::Red || !self.state(i).fresh) {
+        if answer.approve && (self.machines[i].worst() == Zone::Red || !self.state(i).fresh) {
             return Err("the zone is RED");
         }
         Ok((i, k))

@@ -20,6 +20,11 @@ const LEAST_EXCESS: f64 = 0.3;
 
 /// The limit for a statistic that took the values `held_out`; never below `floor`.
 pub fn learn(held_out: &[f64], floor: f64) -> f64 {
+    learn_for(held_out, floor, SAMPLES_PER_FALSE_FINDING)
+}
+
+/// The same for another budget: one false finding in `samples`.
+pub(super) fn learn_for(held_out: &[f64], floor: f64, samples: f64) -> f64 {
     let size: Vec<f64> = held_out.iter().map(|v| v.abs()).collect();
     if size.len() < 20 {
         let widest = size.iter().copied().fold(0.0, f64::max);
@@ -47,7 +52,7 @@ pub fn learn(held_out: &[f64], floor: f64) -> f64 {
     let clusters = f64::from(clusters.max(1));
     let mean_excess = (excess / clusters).max(LEAST_EXCESS * u);
     let rate = clusters / size.len() as f64;
-    (u + mean_excess * libm::log((rate * SAMPLES_PER_FALSE_FINDING).max(1.0))).max(floor)
+    (u + mean_excess * libm::log((rate * samples).max(1.0))).max(floor)
 }
 
 /// The value below which the share `q` of `values` lies; zero when there are none.

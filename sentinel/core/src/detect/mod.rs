@@ -5,13 +5,21 @@
 //! and process data are not. A symptom is raised by any statistic alone: asking for level *and* rate at once would
 //! exclude the slow faults, which are most faults.
 
+mod change;
 mod channel;
+pub mod eigen;
 mod ewma;
 mod flag;
+mod joint;
 mod level;
 mod limit;
+mod local;
+mod mewma;
+mod news;
+mod pca;
 mod rate;
 pub mod residual;
+pub mod runs;
 mod shift;
 mod stuck;
 
@@ -21,6 +29,7 @@ use aegis_models::{Sample, Time};
 use serde::{Deserialize, Serialize};
 
 pub use channel::{Channel, ChannelSpec, Claim};
+pub use joint::{Alarm, Heard, Joint, learning_rows};
 pub use limit::{SAMPLES_PER_FALSE_FINDING, learn as learn_limit};
 
 /// A detector of a site's own, beside those of the profile. It sees every sample of one machine.

@@ -1,4 +1,5 @@
 use super::super::rig::{Rig, a_week_of_nominal_duty, each_fault_shows};
+use crate::supply::{E10, Job, Quality};
 
 #[test]
 fn a_week_of_nominal_duty_stays_inside_every_limit() {
@@ -55,4 +56,29 @@ fn a_bonder_bonds_by_the_recipe_that_it_was_told() {
     rig.command("run_enable", 0.0).expect("it can be stopped");
     rig.step();
     assert_eq!(rig.get("bonding"), 0.0);
+}
+
+#[test]
+fn a_lot_carries_on_how_well_it_was_bonded() {
+    let weak = |fault: Option<&str>| {
+        let mut rig = Rig::new("wire_bonder", 3);
+        rig.supply.job = Some(Job { lot: 9, recipe: 2, pieces: 2, quality: Quality::default() });
+        if let Some(fault) = fault {
+            rig.strike(fault);
+        }
+        let mut done = Vec::new();
+        for _ in 0..6_000 {
+            rig.step();
+            done.extend(rig.given.finished);
+            if !done.is_empty() {
+                rig.supply.job = None;
+            }
+        }
+        // Two strips of three units, then nothing lies there.
+        assert_eq!((done.len(), rig.get("recipe"), rig.get("bonding")), (1, 2.0, 0.0));
+        assert_eq!((rig.given.e10, rig.get("e10_state")), (E10::Standby, 2.0));
+        done[0].weak_joints
+    };
+    assert!(weak(None) < 0.02);
+    assert!(weak(Some("contaminated_pad")) > 0.1);
 }
