@@ -162,6 +162,7 @@ fn profile(recording: &Recording) -> Profile {
             range: [f64::MIN, f64::MAX],
             nominal: None,
             accuracy: 0.0,
+            tolerance: 0.0,
             record: None,
             // Of raw columns nobody knows whether they stay where they were: the levels that do not wander are for laws.
             watch: vec![Watch::Stuck],

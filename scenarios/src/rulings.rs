@@ -52,7 +52,8 @@ impl Rulings {
 
     fn rule(&self, kind: ThreatKind, cause: &str, severity: Severity, latest: &[Option<f64>]) -> Ruling {
         let state = MachineState { profile: &self.profile, fresh: true, contradictory: false, latest };
-        let threat = Threat { kind, cause: cause.to_owned(), severity, confidence: 1.0, evidence: vec![], over: None };
+        let threat =
+            Threat { kind, cause: cause.to_owned(), severity, confidence: 1.0, evidence: vec![], over: None };
         let zone = self.circuit.decide(&threat, &state).zone;
         Ruling { threat: kind, cause: cause.to_owned(), severity, zone }
     }

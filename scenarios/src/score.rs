@@ -286,6 +286,7 @@ mod tests {
             severity: Severity::Low,
             confidence: 1.0,
             evidence: vec![],
+            over: None,
         };
         let incident = Incident {
             id: format!("{machine}-{s}"),

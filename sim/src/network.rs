@@ -133,7 +133,7 @@ impl Pipe {
             Carrier::Floor | Carrier::Lots | Carrier::Mains => false,
         };
         let bearers = || self.from.iter().filter(|f| gives(&given[**f]));
-        let share = 1.0 / bearers().count().max(1) as f64;
+        let share = self.gain / bearers().count().max(1) as f64;
         let load = match self.carries {
             Carrier::Air => Load { air_w: takes(|l| l.air_w), ..Load::default() },
             Carrier::ChilledWater | Carrier::ProcessWater => {

@@ -16,6 +16,7 @@ fn detect(c: &mut Criterion) {
         data: DataType::F32,
         watch: vec![Watch::Level, Watch::Rate, Watch::Ewma, Watch::Shift, Watch::Stuck],
         accuracy: 1.0,
+        tolerance: 0.0,
         range: Some([0.0, 2_000.0]),
         only: None,
         span: Duration::from_secs(600),

@@ -23,8 +23,9 @@ pub fn viscosity_factor(age_h: f64, pot_life_h: f64, reference_c: f64, t_c: f64)
 
 /// Volume that a needle gives in a pressure pulse [nl]: `V = pi r^4 dp t / (8 mu L)` (Hagen and Poiseuille).
 pub fn dispensed_nl(radius_mm: f64, length_mm: f64, pressure_kpa: f64, time_ms: f64, mu_pa_s: f64) -> f64 {
+    let square = radius_mm * radius_mm;
     // kPa ms is Pa s, and mm^3 is 1000 nl.
-    1_000.0 * std::f64::consts::PI * radius_mm.powi(4) * pressure_kpa * time_ms / (8.0 * mu_pa_s * length_mm)
+    1_000.0 * std::f64::consts::PI * square * square * pressure_kpa * time_ms / (8.0 * mu_pa_s * length_mm)
 }
 
 /// Bond line under a die that pressed a drop for so long [um]: `h^4 = 3 mu V^2 / (8 pi F t)` (Dienes and Klemm 1946,
@@ -66,6 +67,18 @@ pub(super) const LAWS: &[Law] = &[
         eval: |q, p| {
             let mu = p[0] * viscosity_factor(q[3], p[2], p[3], q[4]);
             (q[1] > 1.0 && q[2] > LEAST_FORCE_N).then(|| q[0] / bond_line_um(q[1], mu, q[2], p[1]))
+        },
+    },
+    // The viscosity that drops tell over the one that the bond line tells, inverted: one while both gauges are right [-].
+    Law {
+        name: "epoxy_agreement",
+        inputs: &["volume_nl", "pressure_kpa", "time_ms", "bond_line_um", "force_n", "age_h", "temp_c"],
+        params: &["nl_per_kpa_ms", "mu_pa_s", "time_s", "pot_life_h", "reference_c"],
+        eval: |q, p| {
+            let factor = viscosity_factor(q[5], p[3], p[4], q[6]);
+            let given = q[0] * factor / (p[0] * q[1] * q[2]);
+            let squeezed = q[3] / bond_line_um(q[0], p[1] * factor, q[4], p[2]);
+            (q[0] > 1.0 && q[4] > LEAST_FORCE_N).then(|| given * squeezed * squeezed * squeezed * squeezed)
         },
     },
 ];
@@ -132,10 +145,17 @@ mod tests {
             (find("squeezed_bond_line").unwrap().eval)(&[h, v, 1.5, 0.0, 22.5], &[20.0, 0.2, 24.0, 22.5])
                 .unwrap()
         };
-        assert_eq!(volume(fresh), Some(1.0));
+        assert!((volume(fresh).unwrap() - 1.0).abs() < 1e-9);
         assert!(
             (volume(aged).unwrap() - 0.741).abs() < 0.001 && (volume(blocked).unwrap() - 0.716).abs() < 0.001
         );
+        let agree = |v: f64, h: f64| {
+            let params = [per_pulse, 20.0, 0.2, 24.0, 22.5];
+            (find("epoxy_agreement").unwrap().eval)(&[v, 200.0, 250.0, h, 1.5, 0.0, 22.5], &params).unwrap()
+        };
+        let line = bond_line_um(aged, 27.0, 1.5, 0.2);
+        assert!((agree(aged, line) - 1.0).abs() < 1e-9, "drops and bond line tell of the same epoxy");
+        assert!(agree(aged, 1.1 * line) > 1.4, "a laser that lies");
         assert!((squeeze(aged, 27.0) - 1.078).abs() < 0.001 && (squeeze(blocked, 20.0) - 1.0).abs() < 1e-9);
     }
 }

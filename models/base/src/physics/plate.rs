@@ -37,7 +37,8 @@ pub(super) const LAWS: &[Law] = &[
         eval: |q, p| {
             let c = WATER_J_PER_KG_K / 1_000.0;
             let (least, most) = (c * q[3].min(q[4]), c * q[3].max(q[4]));
-            if least < 1.0 || q[0] - q[2] < 2.0 {
+            // A trickle leaves the plates as warm as the other side enters: it tells nothing.
+            if least < 6.0 || q[0] - q[2] < 2.0 {
                 return None;
             }
             let ntu = transfer_units(c * q[3] * (q[0] - q[1]) / (least * (q[0] - q[2])), least / most)?;

@@ -185,6 +185,9 @@ pub struct Residual {
     /// How finely the law holds, one standard deviation [unit]: what is learned is not taken to be finer than half of it.
     #[serde(default)]
     pub accuracy: f64,
+    /// How far it may lie from what was learned without meaning anything [unit].
+    #[serde(default)]
+    pub tolerance: f64,
     /// The detectors over it.
     pub watch: Vec<Watch>,
     /// In which regimes it is judged, by name; empty for all.

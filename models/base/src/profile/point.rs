@@ -36,6 +36,9 @@ pub struct PointSpec {
     /// The instrument's repeatability, one standard deviation [unit].
     #[serde(default)]
     pub accuracy: f64,
+    /// How far it may lie from what was learned without meaning anything [unit]: what a supply is agreed to hold.
+    #[serde(default)]
+    pub tolerance: f64,
     /// The record it is a field of; such a point has a value only when the happening ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,

@@ -20,7 +20,7 @@ pub struct Coupling {
     /// How long a change takes on its way.
     #[serde(default)]
     pub delay: Span,
-    /// The share that arrives, for vibration of the floor.
+    /// The share that arrives: of vibration at what it shakes, of a load at what has to bear it.
     #[serde(default = "whole")]
     pub gain: f64,
 }
@@ -80,7 +80,7 @@ pub struct Edge {
     pub to: MachineIx,
     /// How long a change takes on its way.
     pub delay: Span,
-    /// The share that arrives.
+    /// The share that arrives, as the coupling has it.
     pub gain: f64,
 }
 

@@ -87,6 +87,8 @@ const PLATE_UA: f64 = 40.0;
 /// Nominal duty [kW]: coils of the building, tools on process water.
 const COILS_KW: f64 = 400.0;
 const TOOLS_KW: f64 = 250.0;
+/// Process water at which the first tools stop themselves [degC]; ten kelvin more, and the last has.
+const TOOLS_STOP_C: f64 = 26.0;
 /// Water in the chilled and the process loop [kg].
 const CHILLED_KG: f64 = 9_000.0;
 const PROCESS_KG: f64 = 3_500.0;
@@ -251,7 +253,9 @@ impl Chiller {
         let c = WATER_J_PER_KG_K / 1_000.0;
         // A machine tells only the sum of what it puts into water: half of it is taken for coils, half for tools.
         let coils_kw = COILS_KW + self.coils.step(rng, dt_s) + 0.5 * coupled_kw;
-        let tools_kw = TOOLS_KW + self.tools.step(rng, dt_s) + 0.5 * coupled_kw;
+        // Tools stop by themselves when their water is warm.
+        let cold = (1.0 - (self.process_c - TOOLS_STOP_C) / 10.0).clamp(0.0, 1.0);
+        let tools_kw = cold * (TOOLS_KW + self.tools.step(rng, dt_s) + 0.5 * coupled_kw);
         let opening = 1.0 + self.circuit.step(rng, dt_s);
         self.wait_s = (self.wait_s - dt_s).max(0.0);
 

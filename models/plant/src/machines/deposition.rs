@@ -388,10 +388,10 @@ impl Deposition {
         let comes = self.silane * (1.0 - self.mfc);
         let all = comes + self.carrier + self.leak + OUTGAS_SCCM;
         let silane_pa = self.pressure * comes / all.max(1.0);
-        for z in 0..ZONES {
+        for (z, share) in SHARE.into_iter().enumerate() {
             let rate = self.growth * polysilicon_nm_per_min(self.wafer_c[z], silane_pa);
             self.film[z] += rate * dt_s / 60.0;
-            self.rate += SHARE[z] * rate;
+            self.rate += share * rate;
         }
         // What the tool itself knows: the temperatures and flows that its instruments show.
         let shown = self.pressure * self.silane / (self.silane + self.carrier).max(1.0);

@@ -260,6 +260,8 @@ struct Etcher {
     cooling: f64,
     clouded: f64,
     pump: f64,
+    /// Nobody cleans the chamber.
+    skipped: bool,
 }
 
 impl Etcher {
@@ -309,6 +311,7 @@ impl Etcher {
             cooling: 0.0,
             clouded: 0.0,
             pump: 0.0,
+            skipped: false,
         }
     }
 
@@ -349,7 +352,7 @@ impl Etcher {
             Phase::Stabilise if self.since_clean < DUMMIES => (Phase::Season, OVER_S + 40.0),
             Phase::Stabilise => (Phase::Main, TIME_OUT_S + 1.0),
             Phase::Main => (Phase::Over, OVER_S),
-            Phase::Over if self.rf_hours >= CLEAN_HOURS => {
+            Phase::Over if self.rf_hours >= CLEAN_HOURS && !self.skipped => {
                 (self.rf_hours, self.since_clean) = (0.0, 0.0);
                 (Phase::Clean, CLEAN_S)
             }
@@ -634,8 +637,14 @@ impl Machine for Etcher {
         Ok(())
     }
 
+    fn skip_maintenance(&mut self, skip: bool) -> bool {
+        self.skipped = skip;
+        true
+    }
+
     fn service(&mut self) {
         (self.mismatch, self.mfc, self.leak, self.helium) = (0.0, 0.0, 0.0, 0.0);
         (self.cooling, self.clouded, self.pump, self.bad) = (0.0, 0.0, 0.0, 0);
+        self.rf_hours = 0.0;
     }
 }

@@ -223,6 +223,8 @@ struct Lithography {
     bearing: f64,
     spot_nm: f64,
     haze: f64,
+    /// Nobody renews the gas.
+    skipped: bool,
 }
 
 impl Lithography {
@@ -267,6 +269,7 @@ impl Lithography {
             bearing: 0.0,
             spot_nm: 0.0,
             haze: 0.0,
+            skipped: false,
         }
     }
 
@@ -299,7 +302,7 @@ impl Lithography {
 
     /// The next wafer, when there is one.
     fn take(&mut self, cx: &mut Step<'_>) -> (Phase, f64) {
-        if self.gas_age >= GAS_LIFE_MPULSE && self.phase == Phase::Expose {
+        if self.gas_age >= GAS_LIFE_MPULSE && self.phase == Phase::Expose && !self.skipped {
             self.gas_age = 0.0;
             return (Phase::Refill, REFILL_S);
         }
@@ -502,6 +505,11 @@ impl Machine for Lithography {
             _ => return Err(super::unknown(fault, FAULTS)),
         }
         Ok(())
+    }
+
+    fn skip_maintenance(&mut self, skip: bool) -> bool {
+        self.skipped = skip;
+        true
     }
 
     fn service(&mut self) {

@@ -9,9 +9,12 @@ mod control;
 mod deposition;
 mod dicing_saw;
 mod die_attach;
+mod etcher;
 mod ffu;
 mod flip_chip;
 mod inspection;
+mod lathe;
+mod lithography;
 mod lot;
 mod lots;
 mod mold;
@@ -19,13 +22,10 @@ mod recipes;
 #[cfg(test)]
 mod rig;
 mod scrubber;
+mod spindle;
 mod strip_tool;
 mod test_handler;
 mod upw;
-mod etcher;
-mod lathe;
-mod lithography;
-mod spindle;
 mod wire_bonder;
 mod zone;
 
@@ -53,8 +53,6 @@ pub const KINDS: &[Kind] = &[
     upw::KIND,
     wire_bonder::KIND,
 ];
-pub const KINDS: &[Kind] =
-    &[ahu::KIND, cnc::KIND, etcher::KIND, ffu::KIND, lathe::KIND, lithography::KIND, wire_bonder::KIND];
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {

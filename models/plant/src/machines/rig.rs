@@ -145,9 +145,9 @@ pub fn each_fault_shows(kind: &str, cases: &[Case]) {
         rig.machine.service();
         rig.run(3_600);
         let after = rig.mean(point, 1_200).max(1e-4) / before;
-        // What is counted in ones can be nought before.
+        // What is counted in ones, and rare, says nothing.
         assert!(
-            (0.9..=1.1).contains(&after) || before == 1e-4,
+            (0.9..=1.1).contains(&after) || before < 2e-3,
             "{fault}: {point} at {after:.3} after service"
         );
     }

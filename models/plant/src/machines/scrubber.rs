@@ -165,7 +165,7 @@ struct Wash {
     flow: f64,
     packing_pa: f64,
     fan_pa: f64,
-    command_rpm: f64,
+    drive_rpm: f64,
     wheel_rpm: f64,
     liquid_l_per_s: f64,
     pump_kpa: f64,
@@ -260,7 +260,7 @@ impl Scrubber {
             flow,
             packing_pa: packing * flow * flow,
             fan_pa: parts * flow * flow,
-            command_rpm,
+            drive_rpm: self.drive_rpm,
             wheel_rpm,
             liquid_l_per_s,
             pump_kpa: SPRAY * liquid_l_per_s * liquid_l_per_s,
@@ -307,7 +307,7 @@ impl Scrubber {
         image.set(p.airflow, y.flow * 3_600.0);
         image.set(p.fan_pressure, y.fan_pa);
         image.set(p.packing_dp, y.packing_pa);
-        image.set(p.fan_command, y.command_rpm);
+        image.set(p.fan_command, y.drive_rpm);
         image.set(p.fan_speed, y.wheel_rpm);
         image.set(p.fan_current, fan_w / VOLTS + FRICTION_A_PER_MM_S * self.bearing * turns);
         image

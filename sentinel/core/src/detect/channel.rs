@@ -21,6 +21,8 @@ const ADAPT_SLOWNESS: f64 = 20.0;
 const DRIFT_BUDGET: f64 = 1.0;
 /// Below this share of every limit a channel is quiet, and its level may follow.
 const QUIET: f64 = 0.5;
+/// What lies within its tolerance is no nearer to a claim than this.
+const TOLERATED: f64 = 0.55;
 /// Values in a row that must be calm before a symptom ends.
 const CALM_SAMPLES: u32 = 10;
 
@@ -37,6 +39,8 @@ pub struct ChannelSpec {
     pub watch: Vec<Watch>,
     /// The instrument's repeatability [unit]; no scale is taken below half of it.
     pub accuracy: f64,
+    /// How far it may lie from its level without meaning anything [unit].
+    pub tolerance: f64,
     /// The instrument's range; residuals have none.
     pub range: Option<[f64; 2]>,
     /// The regimes it is judged in; none for all.
@@ -114,6 +118,12 @@ struct Loudest {
     detector: &'static str,
 }
 
+impl Loudest {
+    fn moves(&self) -> bool {
+        matches!(self.direction, Direction::High | Direction::Low)
+    }
+}
+
 impl Channel {
     /// Whether any regime has a baseline.
     pub fn judges(&self) -> bool {
@@ -166,7 +176,10 @@ impl Channel {
                 false
             }
             Model::Judging(bank) => {
-                let loudest = bank.push(time, x);
+                let mut loudest = bank.push(time, x);
+                if loudest.moves() && (x - bank.level).abs() < spec.tolerance {
+                    (loudest.ratio, loudest.confirmed) = (loudest.ratio.min(TOLERATED), false);
+                }
                 if loudest.ratio < QUIET && self.claim.is_none() && spec.data != DataType::Bool {
                     bank.follow(x);
                 }
@@ -380,6 +393,7 @@ mod tests {
             data: DataType::F32,
             watch: vec![Watch::Level, Watch::Rate, Watch::Ewma, Watch::Shift, Watch::Stuck],
             accuracy: 1.0,
+            tolerance: 0.0,
             range: Some([0.0, 2_000.0]),
             only: None,
             span: Duration::from_secs(600),
