@@ -8,8 +8,7 @@ use std::fmt::Write as _;
 
 use aegis_models::profile::Role;
 use aegis_models::{PointIx, Rng, Seed, Site, Time};
-use aegis_plant::machines;
-use aegis_sim::{BadTwin, FaultPlan, Layer, STEP, SensorFault};
+use aegis_sim::{BadTwin, FaultPlan, Layer, STEP, SensorFault, kinds};
 use serde::Serialize;
 
 use crate::file::Scenario;
@@ -79,7 +78,7 @@ pub fn species(site: &Site, layers: &[Sort]) -> Vec<Species> {
             point: point.map(str::to_owned),
         };
         if layers.contains(&Sort::Process) {
-            let faults = machines::find(kind).map_or(&[][..], |k| k.faults);
+            let faults = kinds::find(kind).map_or(&[][..], |k| k.faults);
             all.extend(faults.iter().map(|f| of(f.name, None)));
         }
         if layers.contains(&Sort::Sensor) {
@@ -116,7 +115,7 @@ pub fn observable(site: &Site, seed: Seed, of: &Species) -> Result<Option<f64>, 
         (Some(f), Some(p)) if f.common().unit.is_some() => profile.point(p).accuracy * 10.0,
         (Some(_), _) => return Ok(None),
         _ => {
-            let faults = machines::find(&of.kind).map_or(&[][..], |k| k.faults);
+            let faults = kinds::find(&of.kind).map_or(&[][..], |k| k.faults);
             faults.iter().find(|f| f.name == of.fault).map_or(0.0, |f| f.typical)
         }
     };

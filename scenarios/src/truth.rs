@@ -9,10 +9,9 @@ use std::sync::Arc;
 use aegis_models::event::Body;
 use aegis_models::profile::{PointSpec, Profile, Role};
 use aegis_models::{Frame, MachineIx, PointIx, Quality, Record, Seed, Site, ThreatKind, Time, Zone};
-use aegis_plant::machines;
 use aegis_sentinel::{Policy, SafetyCircuit};
 use aegis_sim::fault::{CLOCK, CLOCK_SKEW, MAINS, MAINS_SAG};
-use aegis_sim::{BadTwin, FaultPlan, PersonFault, SensorFault, Twin, TwinOptions};
+use aegis_sim::{BadTwin, FaultPlan, PersonFault, SensorFault, Twin, TwinOptions, kinds};
 use serde::Serialize;
 
 use crate::file::{Inject, Scenario};
@@ -111,7 +110,7 @@ pub fn right_threats(kind: &str, inject: &Inject) -> Vec<ThreatKind> {
     if fault == MAINS_SAG {
         return MAINS.threats.to_vec();
     }
-    let faults = machines::find(kind).map_or(&[][..], |k| k.faults);
+    let faults = kinds::find(kind).map_or(&[][..], |k| k.faults);
     faults.iter().find(|f| f.name == fault).map_or(vec![], |f| f.threats.to_vec())
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use aegis_models::event::{Body, Event, Proposal, Source};
 use aegis_models::{ActionKind, Command, Frame, MachineIx, Seed, Site, Time, limits};
-use aegis_plant::machines;
 use aegis_sentinel::approval::Answer;
 use aegis_sentinel::{
     Agent, AgentConfig, Correlator, Input, MachineConfig, Output, Policy, SigningKey, Stop, Verdict,
@@ -18,7 +17,9 @@ use aegis_sentinel::{
 use aegis_sim::fault::{CLOCK_SKEW, MAINS_SAG};
 use aegis_sim::link::{Line, LinkFault, LinkKind};
 use aegis_sim::record::{BadRecording, Recorder};
-use aegis_sim::{BadTwin, FaultPlan, Intermittent, Layer, PersonFault, SensorFault, Twin, TwinOptions};
+use aegis_sim::{
+    BadTwin, FaultPlan, Intermittent, Layer, PersonFault, SensorFault, Twin, TwinOptions, kinds,
+};
 
 use crate::file::{Deed, Inject, Link, Operator, Scenario};
 
@@ -105,7 +106,7 @@ pub fn fault_plan(inject: &Inject, site: &Site) -> FaultPlan {
         _ if name == CLOCK_SKEW => (Layer::Clock, 0.0),
         _ if name == MAINS_SAG => (Layer::Mains, 0.0),
         _ => {
-            let faults = machines::find(kind).map_or(&[][..], |k| k.faults);
+            let faults = kinds::find(kind).map_or(&[][..], |k| k.faults);
             let spec = faults.iter().find(|f| f.name == name).expect("checked with the file");
             (Layer::Process, spec.typical)
         }

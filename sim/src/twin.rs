@@ -7,11 +7,14 @@ use std::time::Duration;
 use aegis_models::event::{Body, Event, Source};
 use aegis_models::profile::{BurstSpec, Profile};
 use aegis_models::{Burst, Command, CommandId, Frame, MachineIx, PointIx, Record, Rng, Seed, Site, Time};
-use aegis_plant::{Given, Image, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, machines};
+use aegis_plant::{Given, Image, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply};
 use rayon::prelude::*;
 
+use crate::amhs::{self, Shared, TransportView};
 use crate::fault::{FaultPlan, Layer};
 use crate::instrument::Instruments;
+use crate::kinds;
+use crate::lots::Lots;
 use crate::network::Network;
 
 /// The base step. A machine may take smaller ones inside.
@@ -75,6 +78,9 @@ pub struct Twin {
     given: Vec<Given>,
     supplies: Vec<Supply>,
     network: Network,
+    /// What carries the lots, where the site has a rail; its equipment shares it.
+    transport: Option<Shared>,
+    lots: Option<Lots>,
     faults: Vec<Scheduled>,
     truth: Vec<Event>,
     seq: u64,
@@ -118,13 +124,15 @@ struct Scheduled {
 impl Twin {
     /// A twin of that site, all machines running at nominal duty.
     pub fn new(site: &Site, options: &TwinOptions) -> Result<Twin, BadTwin> {
-        Twin::with_kinds(site, options, machines::KINDS)
+        Twin::with_kinds(site, options, kinds::all())
     }
 
     /// The same, of those kinds.
     pub fn with_kinds(site: &Site, options: &TwinOptions, kinds: &[Kind]) -> Result<Twin, BadTwin> {
+        let lots = Lots::new(site);
+        let transport = amhs::beside(site, options.seed, lots.is_some());
         let units = (0..site.machines.len())
-            .map(|i| Unit::new(site, MachineIx(i as u16), options, kinds))
+            .map(|i| Unit::new(site, MachineIx(i as u16), options, kinds, transport.as_ref()))
             .collect::<Result<Vec<_>, _>>()?;
         let mut twin = Twin {
             now: Time::ZERO,
@@ -132,6 +140,8 @@ impl Twin {
             given: vec![Given::default(); units.len()],
             supplies: vec![Supply::default(); units.len()],
             network: Network::new(site, STEP.as_secs_f64()),
+            transport,
+            lots,
             units,
             faults: Vec::new(),
             truth: Vec::new(),
@@ -154,6 +164,7 @@ impl Twin {
             unit.image.records.clear();
             unit.image.harm.clear();
         }
+        self.lots.iter_mut().for_each(Lots::forget);
     }
 
     /// Plans a fault. A machine that cannot have it says which it can.
@@ -249,6 +260,7 @@ impl Twin {
         if !self.network.is_quiet() {
             self.network.exchange(&self.given, &mut self.supplies);
         }
+        self.carry();
         let frame_time = self.now;
         let step = |(i, ((unit, supply), given)): (usize, ((&mut Unit, &Supply), &mut Given))| {
             unit.step(plant_now, supply, given);
@@ -261,6 +273,32 @@ impl Twin {
             let units = units.par_iter_mut().with_min_len(WORTH_THREADS / 4);
             units.zip(&self.supplies).zip(given.par_iter_mut()).enumerate().for_each(step);
         }
+    }
+
+    /// The lots move on, and each tool gets its work; the earth shakes all floors alike.
+    fn carry(&mut self) {
+        let Some(shared) = &self.transport else { return };
+        let mut transport = amhs::lock(shared);
+        transport.step(STEP.as_secs_f64());
+        for supply in &mut self.supplies {
+            // Without couplings nobody else says how quiet the floor is.
+            let quiet = Supply::default().floor_um_per_s;
+            let own = if self.network.is_empty() { quiet } else { supply.floor_um_per_s };
+            supply.floor_um_per_s = transport.floor_um_per_s(own);
+        }
+        if let Some(lots) = &mut self.lots {
+            lots.step(STEP.as_secs_f64(), &self.given, &mut self.supplies, &mut transport);
+        }
+    }
+
+    /// Where vehicles, carriers and people are; none where the site has no rail or nobody uses it.
+    pub fn transport(&self) -> Option<TransportView> {
+        self.transport.as_ref().map(|t| amhs::lock(t).view())
+    }
+
+    /// The lots and what the line has made of them; none where no route has all its tools.
+    pub fn lots(&self) -> Option<&Lots> {
+        self.lots.as_ref()
     }
 
     fn tell(&mut self, body: Body) {
@@ -323,7 +361,13 @@ impl Unit {
         let _ = self.machine.command(&Command { id, machine: self.name.clone(), point, value }, now);
     }
 
-    fn new(site: &Site, ix: MachineIx, options: &TwinOptions, kinds: &[Kind]) -> Result<Unit, BadTwin> {
+    fn new(
+        site: &Site,
+        ix: MachineIx,
+        options: &TwinOptions,
+        kinds: &[Kind],
+        transport: Option<&Shared>,
+    ) -> Result<Unit, BadTwin> {
         let entry = site.machine(ix);
         let kind = kinds.iter().find(|k| k.name == entry.kind).ok_or_else(|| BadTwin::UnknownKind {
             machine: entry.name.clone(),
@@ -333,12 +377,16 @@ impl Unit {
         let profile = Arc::clone(site.profile(ix));
         let stream = |what: &str| options.seed.stream(&format!("machine/{}/{what}", entry.name));
         let bay = site.bay(&entry.bay).expect("checked with the site");
-        let machine = (kind.build)(Setup {
-            profile: &profile,
-            iso_class: bay.iso_class,
-            volume_m3_per_ffu: bay.volume_m3_per_ffu,
-            rng: &mut stream("build"),
-        });
+        let own = transport.and_then(|t| amhs::face(&entry.kind, &profile, t));
+        let alone = || {
+            (kind.build)(Setup {
+                profile: &profile,
+                iso_class: bay.iso_class,
+                volume_m3_per_ffu: bay.volume_m3_per_ffu,
+                rng: &mut stream("build"),
+            })
+        };
+        let machine = own.unwrap_or_else(alone);
         Ok(Unit {
             name: entry.name.clone(),
             machine,

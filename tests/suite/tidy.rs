@@ -50,6 +50,7 @@ const ONE_ROOM: &[(&str, &[&str])] = &[
     ("tokio-modbus", &["adapters"]),
     ("tokio-serial", &["adapters", "sentinel/edge"]),
     ("parquet", &["sim"]),
+    ("rapier3d", &["sim"]),
     ("clap", &["scenarios", "sentinel/edge"]),
     ("indicatif", &["scenarios"]),
     ("jiff", &["adapters"]),

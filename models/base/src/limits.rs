@@ -16,5 +16,7 @@ pub const INCIDENTS_CORRELATED: usize = 4_096;
 pub const EVIDENCE_PER_THREAT: usize = 12;
 /// Events that an agent holds for a shell that does not drain it; the agent stops acting beyond.
 pub const OUTPUTS_PER_AGENT: usize = 100_000;
+/// Vehicles on one rail.
+pub const VEHICLES_PER_RAIL: usize = 256;
 /// Samples of one waveform.
 pub const BURST_SAMPLES: usize = 1 << 22;

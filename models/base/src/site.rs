@@ -1,6 +1,8 @@
 //! A site: which machines there are, where they stand and how they are reached. Data, for a real plant as for the twin.
 
 mod coupling;
+mod rail;
+mod route;
 mod scale;
 
 use std::collections::BTreeSet;
@@ -11,6 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use coupling::{Carrier, Coupling, Edge};
+pub use rail::{Floor, Port, Rail, Walk};
+pub use route::{Release, Route, RouteStep};
 
 use crate::profile::{Kinds, Profile};
 use crate::spell::nearest;
@@ -36,6 +40,15 @@ pub struct Site {
     /// What runs from one to another.
     #[serde(rename = "coupling", default, skip_serializing_if = "Vec::is_empty")]
     pub couplings: Vec<Coupling>,
+    /// The ways of its products.
+    #[serde(rename = "route", default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+    /// The rail that carries lots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rail: Option<Rail>,
+    /// The floor beneath it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Floor>,
     /// What its machines' kinds are.
     #[serde(skip)]
     pub kinds: Kinds,
@@ -320,7 +333,8 @@ impl Site {
                 return bad(format!("machine {}: no bay is named {}", m.name, m.bay));
             }
         }
-        match site.couplings.iter().find_map(|c| site.coupling_problem(c)) {
+        let transport = || site.rail_problem().or_else(|| site.route_problem());
+        match site.couplings.iter().find_map(|c| site.coupling_problem(c)).or_else(transport) {
             Some(what) => Err(BadSite::Meaning { at: 0, what }),
             None => Ok(site),
         }

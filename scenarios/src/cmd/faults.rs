@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use aegis_models::ThreatKind;
-use aegis_plant::machines;
 use aegis_sim::fault::{CLOCK, CommonFault, MAINS};
 use aegis_sim::link::LinkKind;
-use aegis_sim::{PersonFault, SensorFault};
+use aegis_sim::{PersonFault, SensorFault, kinds};
 use serde::Serialize;
 
 use super::{MET, print};
@@ -47,9 +46,9 @@ struct Row {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(kind) = &args.kind
-        && machines::find(kind).is_none()
+        && kinds::find(kind).is_none()
     {
-        let known: Vec<&str> = machines::KINDS.iter().map(|k| k.name).collect();
+        let known: Vec<&str> = kinds::all().iter().map(|k| k.name).collect();
         anyhow::bail!("no kind is named {kind}: there are {}", known.join(", "));
     }
     let rows = rows(args.kind.as_deref());
@@ -62,7 +61,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn rows(only: Option<&str>) -> Vec<Row> {
-    let kinds = machines::KINDS.iter().filter(|k| only.is_none_or(|o| o == k.name));
+    let kinds = kinds::all().iter().filter(|k| only.is_none_or(|o| o == k.name));
     let process = kinds.flat_map(|k| {
         k.faults.iter().map(move |f| Row {
             layer: Sort::Process,
@@ -164,11 +163,11 @@ mod tests {
     #[test]
     fn every_fault_is_listed_with_what_is_right_to_say_of_it() {
         let all = rows(None);
-        let of_kinds: usize = machines::KINDS.iter().map(|k| k.faults.len()).sum();
+        let of_kinds: usize = kinds::all().iter().map(|k| k.faults.len()).sum();
         assert_eq!(all.len(), of_kinds + 7 + LinkKind::ALL.len() + 3);
         assert!(all.iter().all(|r| !r.looks_like.is_empty()));
         assert!(all.iter().filter(|r| r.layer != Sort::Person).all(|r| !r.threats.is_empty()));
-        for k in machines::KINDS {
+        for k in kinds::all() {
             assert!(k.faults.len() >= 4, "{} has {} faults", k.name, k.faults.len());
         }
         let text = table(&all);

@@ -3,9 +3,9 @@
 use aegis_models::profile::Access;
 use aegis_models::spell::nearest;
 use aegis_models::{Protocol, Site};
-use aegis_plant::{Setup, machines};
+use aegis_plant::Setup;
 use aegis_sim::link::LinkKind;
-use aegis_sim::{PersonFault, SensorFault, fault};
+use aegis_sim::{PersonFault, SensorFault, fault, kinds};
 use toml::Spanned;
 
 use super::{Deed, Expect, Inject, Link, Operator, Over, Problem, Scenario};
@@ -103,7 +103,7 @@ impl Scenario {
                 }
             };
         }
-        let faults = machines::find(&kind).map_or(&[][..], |k| k.faults);
+        let faults = kinds::find(&kind).map_or(&[][..], |k| k.faults);
         if !faults.iter().any(|f| f.name == fault) {
             let known = faults.iter().map(|f| f.name).chain(common_names());
             return Err((at, format!("no fault {fault:?} of a {kind}{}", nearest(fault, known))));
@@ -246,7 +246,7 @@ fn check_person(person: PersonFault, inject: &Inject, kind: &str) -> Result<(), 
 
 /// Whether a kind can skip its maintenance: only a machine itself knows.
 fn has_maintenance(kind: &str) -> bool {
-    let (Some(found), Some(profile)) = (machines::find(kind), aegis_models::Profile::built_in(kind)) else {
+    let (Some(found), Some(profile)) = (kinds::find(kind), aegis_models::Profile::built_in(kind)) else {
         return false;
     };
     let rng = &mut aegis_models::Seed(0).stream("probe");

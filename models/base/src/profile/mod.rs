@@ -307,6 +307,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("etcher", include_str!("../../profiles/etcher.toml")),
     ("ffu", include_str!("../../profiles/ffu.toml")),
     ("flip_chip", include_str!("../../profiles/flip_chip.toml")),
+    ("floor_sensor", include_str!("../../profiles/floor_sensor.toml")),
+    ("hoist", include_str!("../../profiles/hoist.toml")),
     ("inspection", include_str!("../../profiles/inspection.toml")),
     ("lathe", include_str!("../../profiles/lathe.toml")),
     ("lithography", include_str!("../../profiles/lithography.toml")),
