@@ -59,15 +59,15 @@ fn a_replay_makes_the_recorded_events_again() {
     let place = dir.path().to_string_lossy().into_owned();
     let recorded = aegis(&["run", SCENARIO, "--record", &place]);
     stdout_of(&recorded);
-    let replayed = aegis(&["replay", &format!("{place}/filter-clog"), "--json"]);
+    let replayed = aegis(&["replay", &format!("{place}/ffu-filter-clog"), "--json"]);
     assert!(stdout_of(&replayed).lines().count() > 5);
     assert!(String::from_utf8_lossy(&replayed.stderr).contains("the same"));
     // A recording that was tampered with is found out.
-    let events = dir.path().join("filter-clog/events.jsonl");
+    let events = dir.path().join("ffu-filter-clog/events.jsonl");
     let text = std::fs::read_to_string(&events).expect("the events can be read");
     std::fs::write(&events, text.replacen("filter-loading", "filter-lauding", 1))
         .expect("they can be written");
-    assert_eq!(aegis(&["replay", &format!("{place}/filter-clog")]).status.code(), Some(1));
+    assert_eq!(aegis(&["replay", &format!("{place}/ffu-filter-clog")]).status.code(), Some(1));
 }
 
 #[test]

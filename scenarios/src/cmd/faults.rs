@@ -164,7 +164,7 @@ mod tests {
     fn every_fault_is_listed_with_what_is_right_to_say_of_it() {
         let all = rows(None);
         let of_kinds: usize = kinds::all().iter().map(|k| k.faults.len()).sum();
-        assert_eq!(all.len(), of_kinds + 7 + LinkKind::ALL.len() + 3);
+        assert_eq!(all.len(), of_kinds + 8 + LinkKind::ALL.len() + 3);
         assert!(all.iter().all(|r| !r.looks_like.is_empty()));
         assert!(all.iter().filter(|r| r.layer != Sort::Person).all(|r| !r.threats.is_empty()));
         for k in kinds::all() {

@@ -27,7 +27,7 @@ const RENEWED: f64 = 0.7;
 /// The trend of one channel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trend {
-    /// Means, with the moment at which each span ended.
+    /// Means, with the middle of the span that each stands for.
     values: Vec<(Time, f64)>,
     width: Duration,
     begun: Option<Time>,
@@ -62,11 +62,11 @@ impl Trend {
             self.values.clear();
             self.width = FIRST_WIDTH;
         }
-        self.values.push((now, mean));
+        self.values.push((begun.after(now.since(begun) / 2), mean));
         if self.values.len() >= KEPT {
             let merged = self.values.chunks(2).map(|pair| {
-                let sum: f64 = pair.iter().map(|(_, x)| x).sum();
-                (pair[pair.len() - 1].0, sum / pair.len() as f64)
+                let (first, last) = (pair[0], pair[pair.len() - 1]);
+                (first.0.after(last.0.since(first.0) / 2), (first.1 + last.1) / 2.0)
             });
             self.values = merged.collect();
             self.width *= 2;
@@ -84,8 +84,8 @@ impl Trend {
         come * (end - first) > 0.0 && come.abs() > 0.1 * (end - first).abs() && back / come > RENEWED
     }
 
-    /// How long until the channel reaches `end`, if it is on its way there.
-    pub fn remaining(&self, end: f64) -> Option<Remaining> {
+    /// How long from now until the channel reaches `end`, if it is on its way there.
+    pub fn remaining(&self, now: Time, end: f64) -> Option<Remaining> {
         let latest = &self.values[self.values.len().saturating_sub(LATEST)..];
         let n = latest.len();
         if n < FEWEST {
@@ -109,7 +109,6 @@ impl Trend {
         let slope = at(count / 2.0);
         let (low, high) = (at((count - reach) / 2.0), at((count + reach) / 2.0));
         // Where the channel stands now: the median of what each value says of it.
-        let now = latest[n - 1].0;
         let mut levels: Vec<f64> =
             latest.iter().map(|(t, x)| x + slope * now.since(*t).as_secs_f64()).collect();
         levels.sort_by(f64::total_cmp);
@@ -161,11 +160,15 @@ mod tests {
         trend
     }
 
+    fn hours(h: u64) -> Time {
+        Time::from_secs(3_600 * h)
+    }
+
     #[test]
     fn the_interval_holds_the_truth_nine_times_in_ten() {
         let mut inside = 0;
         for seed in 0..200 {
-            let left = climb(seed, 10.0, 4).remaining(200.0).expect("it climbs");
+            let left = climb(seed, 10.0, 4).remaining(hours(4), 200.0).expect("it climbs");
             assert!((left.likely_s / 21_600.0 - 1.0).abs() < 0.1, "{left:?}");
             inside += u32::from(left.low_s <= 21_600.0 && left.high_s.is_some_and(|h| h >= 21_600.0));
         }
@@ -174,9 +177,9 @@ mod tests {
 
     #[test]
     fn what_stands_still_has_no_end() {
-        let chance = (0..500).filter(|s| climb(*s, 0.0, 2).remaining(200.0).is_some()).count();
+        let chance = (0..500).filter(|s| climb(*s, 0.0, 2).remaining(hours(2), 200.0).is_some()).count();
         assert!(chance <= 4, "{chance} of 500 by chance");
-        assert_eq!(climb(1, -10.0, 4).remaining(200.0), None, "it goes the other way");
+        assert_eq!(climb(1, -10.0, 4).remaining(hours(4), 200.0), None, "it goes the other way");
     }
 
     #[test]
@@ -185,9 +188,9 @@ mod tests {
         for s in 14_400..14_400 + 1_200 {
             trend.push(Time::from_secs(s), 100.0, 200.0);
         }
-        assert_eq!(trend.remaining(200.0), None);
+        assert_eq!(trend.remaining(hours(5), 200.0), None);
         let long = climb(4, 0.01, 2_000);
-        assert!(long.values.len() < KEPT && long.remaining(200.0).is_some());
+        assert!(long.values.len() < KEPT && long.remaining(hours(2_000), 200.0).is_some());
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub(super) fn walker(walk: &Walk, now_s: f64) -> Option<[f64; 2]> {
     let legs: Vec<([f64; 2], [f64; 2], f64)> = walk
         .path
         .windows(2)
-        .map(|w| (w[0], w[1], ((w[1][0] - w[0][0]).powi(2) + (w[1][1] - w[0][1]).powi(2)).sqrt()))
+        .map(|w| (w[0], w[1], libm::hypot(w[1][0] - w[0][0], w[1][1] - w[0][1])))
         .collect();
     let way: f64 = legs.iter().map(|l| l.2).sum();
     let gone = now_s.rem_euclid(walk.every.0.as_secs_f64()) * walk.speed_m_per_s;

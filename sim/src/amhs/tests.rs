@@ -105,7 +105,8 @@ fn a_hoist_waits_for_whoever_stands_below() {
     let waits = |per_h: f64| {
         let mut t = transport();
         t.carry_lots();
-        t.request(1, Place::Port(1), Place::Stocker);
+        // Where they come while no hoist works.
+        t.request(1, Place::Port(0), Place::Stocker);
         t.faults.intrusions_per_h = per_h;
         (0..300).take_while(|_| run(&mut t, 1).is_empty()).count()
     };

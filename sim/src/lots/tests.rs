@@ -114,7 +114,8 @@ fn a_tool_that_fails_starves_those_after_it_and_blocks_those_before() {
     assert!(line.completed <= 6, "{line:?}");
     let tools = fab.lots.tools();
     let by = |name: &str| tools.iter().find(|t| t.machine == name).expect("it is there").clone();
-    assert_eq!(by("B").oee.availability, 0.0);
+    // The step in which it broke was begun as a sound one.
+    assert!(by("B").oee.availability < 1e-5);
     assert!(by("C").starved_s > 6.5 * 3_600.0 && by("A1").blocked_s > 5.0 * 3_600.0, "{tools:?}");
     fab.tools[2].broken = false;
     fab.lots.forget();

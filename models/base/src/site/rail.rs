@@ -239,7 +239,7 @@ mod tests {
         let ds = rail.length_m() / f64::from(steps);
         for i in 0..steps {
             let (a, b) = (rail.place(f64::from(i) * ds), rail.place(f64::from(i + 1) * ds));
-            let d = ((a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2)).sqrt();
+            let d = libm::hypot(a[0] - b[0], a[1] - b[1]);
             assert!((d - ds).abs() < 1e-4 * ds, "{i}: {d} for {ds}");
         }
     }

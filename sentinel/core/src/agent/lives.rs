@@ -16,7 +16,7 @@ impl Agent {
             if !m.lives[k].trend.push(self.now, x, end) {
                 continue;
             }
-            match m.lives[k].trend.remaining(end) {
+            match m.lives[k].trend.remaining(self.now, end) {
                 Some(r) if m.lives[k].told_s.is_none_or(|told| r.likely_s < told / 2.0) => {
                     m.lives[k].told_s = Some(r.likely_s);
                     self.tell_life(i, k, x, r);
@@ -46,7 +46,7 @@ impl Agent {
     pub(super) fn add_lives(&self, i: usize, found: &mut [Diagnosis]) {
         for (k, (channel, end)) in self.plans[i].lives.iter().enumerate() {
             for d in found.iter_mut().filter(|d| d.channels.contains(channel)) {
-                if let Some(left) = self.machines[i].lives[k].trend.remaining(*end) {
+                if let Some(left) = self.machines[i].lives[k].trend.remaining(self.now, *end) {
                     let part = &self.plans[i].profile.lives[k].part;
                     d.threat.evidence.push(format!("{part}: {}", left.words()));
                     d.threat.evidence.truncate(aegis_models::limits::EVIDENCE_PER_THREAT);
