@@ -37,7 +37,7 @@ fn the_printed_one_liner_of_each_protocol_reads_a_value() {
         ("modbus-tcp", |told| told.contains("registers=[")),
         ("opcua", value),
         ("mtconnect", |told| told.contains("<MTConnectStreams")),
-        ("hsms", |told| told.contains("<U2 ")),
+        ("hsms", |told| told.contains("<U2 ") || told.contains("<F4 ")),
         ("bacnet", value),
     ];
     for (protocol, read) in reads {
