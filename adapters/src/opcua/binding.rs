@@ -48,6 +48,8 @@ pub struct Place {
     pub range: [f64; 2],
     /// How often it is sampled.
     pub period: Span,
+    /// Whether it changes when something happens (it is set, a wafer is done) and not with a period.
+    pub happens: bool,
     /// The largest change that a client need not hear of [the point's unit]; 0 for every change.
     pub deadband: f64,
 }
@@ -66,6 +68,7 @@ impl Place {
             writable: spec.access == Access::Write,
             range: spec.range,
             period: spec.period,
+            happens: spec.access == Access::Write || spec.record.is_some(),
             // Below a tenth of the repeatability a change tells nothing, and hides no stuck sensor.
             deadband: if measured { spec.accuracy / 10.0 } else { 0.0 },
         })

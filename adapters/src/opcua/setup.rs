@@ -323,8 +323,8 @@ impl Client {
             monitoring_mode: MonitoringMode::Reporting,
             requested_parameters: MonitoringParameters {
                 client_handle: i as u32 + 1,
-                // A set-point has no period: it changes when somebody sets it, and is told then (Part 4, 7.21).
-                sampling_interval: if place.writable {
+                // What happens has no period: it is told when it does (Part 4, 7.21).
+                sampling_interval: if place.happens {
                     0.0
                 } else {
                     place.period.0.as_secs_f64() * 1e3 / rate
