@@ -102,11 +102,15 @@ impl Profile {
 
     fn gem_events(&self, gem: &GemLayout) -> Result<(), BadProfile> {
         let mut ceids = BTreeSet::new();
+        let mut names = BTreeSet::new();
         for e in &gem.events {
             let place = || format!("gem.event {}", e.ceid);
             own_id(place(), "ceid", e.ceid)?;
             if !ceids.insert(e.ceid) {
                 return refuse(place(), "stands twice");
+            }
+            if !names.insert(&e.name) {
+                return refuse(place(), format!("another event is named {} too", e.name));
             }
             match &e.on {
                 GemTrigger::Record(r) if self.record_ix(r).is_none() => {
@@ -282,6 +286,7 @@ mod tests {
         refused("vid = 1002", "vid = 7", "vid 7 is one of the equipment's own");
         refused("\"Availability\"", "\"Recipe\"", "gem name \"Recipe\" is another point's");
         refused("ceid = 1002", "ceid = 1001", "stands twice");
+        refused("name = \"BondStarted\"", "name = \"BondCompleted\"", "another event is named BondCompleted too");
         refused("ceid = 1002", "ceid = 3011", "ceid 3011 is another event's");
         refused("alid = 2", "alid = 1", "stands twice");
         refused("on = { changed = \"units\" }", "on = { changed = \"unit\" }", "no point is named unit");
