@@ -286,7 +286,11 @@ mod tests {
         refused("vid = 1002", "vid = 7", "vid 7 is one of the equipment's own");
         refused("\"Availability\"", "\"Recipe\"", "gem name \"Recipe\" is another point's");
         refused("ceid = 1002", "ceid = 1001", "stands twice");
-        refused("name = \"BondStarted\"", "name = \"BondCompleted\"", "another event is named BondCompleted too");
+        refused(
+            "name = \"BondStarted\"",
+            "name = \"BondCompleted\"",
+            "another event is named BondCompleted too",
+        );
         refused("ceid = 1002", "ceid = 3011", "ceid 3011 is another event's");
         refused("alid = 2", "alid = 1", "stands twice");
         refused("on = { changed = \"units\" }", "on = { changed = \"unit\" }", "no point is named unit");

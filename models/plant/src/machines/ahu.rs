@@ -17,7 +17,7 @@ use aegis_models::physics::moist_air::{
 use aegis_models::physics::vibration::unbalance_factor;
 use aegis_models::{Command, PointIx, Profile, ThreatKind, Time};
 
-use super::control::{Actuator, Pi};
+use super::control::{Actuator, Pi, refuse, switch, take};
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
 #[cfg(test)]
@@ -409,22 +409,14 @@ impl Machine for Ahu {
     }
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
-        let (place, low, high) = match c.point.as_str() {
-            "fan_speed_sp" => (&mut self.speed_sp, 0.0, 1_200.0),
-            "damper_sp" => (&mut self.damper_sp, 0.0, 100.0),
-            "bay_temp_sp" => (&mut self.temp_sp, 18.0, 26.0),
-            "bay_humidity_sp" => (&mut self.humidity_sp, 30.0, 60.0),
-            "run_enable" => {
-                self.enabled = c.value != 0.0;
-                return Ok(());
-            }
-            _ => return Err(Refusal::NotWritable(c.point.clone())),
-        };
-        if !(low..=high).contains(&c.value) {
-            return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
+        match c.point.as_str() {
+            "fan_speed_sp" => take(c, &mut self.speed_sp, [0.0, 1_200.0]),
+            "damper_sp" => take(c, &mut self.damper_sp, [0.0, 100.0]),
+            "bay_temp_sp" => take(c, &mut self.temp_sp, [18.0, 26.0]),
+            "bay_humidity_sp" => take(c, &mut self.humidity_sp, [30.0, 60.0]),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
-        *place = c.value;
-        Ok(())
     }
 
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {

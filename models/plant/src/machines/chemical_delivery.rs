@@ -12,7 +12,7 @@
 use aegis_models::physics::spill::{MOLAR_L, evaporation_kg_per_s, mixed_after};
 use aegis_models::{Command, Rng, ThreatKind, Time};
 
-use super::control::{Second, Strain, Wander, points, take};
+use super::control::{Second, Strain, Wander, points, refuse, switch, take};
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, UnknownFault};
 
 #[cfg(test)]
@@ -320,11 +320,8 @@ impl Machine for Delivery {
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
         match c.point.as_str() {
             "line_pressure_sp" => take(c, &mut self.line_sp, [100.0, 300.0]),
-            "run_enable" => {
-                self.enabled = c.value != 0.0;
-                Ok(())
-            }
-            _ => Err(Refusal::NotWritable(c.point.clone())),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
     }
 

@@ -19,7 +19,7 @@ use aegis_models::physics::refrigerant::saturation_kpa;
 use aegis_models::physics::vibration::unbalance_factor;
 use aegis_models::{Command, Rng, ThreatKind, Time};
 
-use super::control::{Actuator, Pi, Second, Strain, Wander, points, take};
+use super::control::{Actuator, Pi, Second, Strain, Wander, points, refuse, switch, take};
 use crate::supply::ProcessWater;
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
@@ -439,11 +439,8 @@ impl Machine for Chiller {
             "chw_temp_sp" => take(c, &mut self.chilled_sp, [5.0, 12.0]),
             "pcw_temp_sp" => take(c, &mut self.process_sp, [15.0, 22.0]),
             "pcw_pressure_sp" => take(c, &mut self.pressure_sp, [200.0, 400.0]),
-            "run_enable" => {
-                self.enabled = c.value != 0.0;
-                Ok(())
-            }
-            _ => Err(Refusal::NotWritable(c.point.clone())),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
     }
 

@@ -14,7 +14,8 @@ use aegis_models::physics::polishing::{
 use aegis_models::physics::thermal::lumped_after;
 use aegis_models::{Command, PointIx, Record, ThreatKind, Time};
 
-use super::lot::{Lot, places};
+use super::control::{places, refuse, switch, take};
+use super::lot::Lot;
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
     UnknownFault,
@@ -457,21 +458,13 @@ impl Machine for Cmp {
     }
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
-        let (slot, low, high) = match c.point.as_str() {
-            "pressure_sp" => (&mut self.set[0], 10.0, 50.0),
-            "speed_sp" => (&mut self.set[1], 30.0, 150.0),
-            "slurry_sp" => (&mut self.set[2], 0.0, 500.0),
-            "run_enable" => {
-                self.enabled = c.value != 0.0;
-                return Ok(());
-            }
-            _ => return Err(Refusal::NotWritable(c.point.clone())),
-        };
-        if !(low..=high).contains(&c.value) {
-            return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
+        match c.point.as_str() {
+            "pressure_sp" => take(c, &mut self.set[0], [10.0, 50.0]),
+            "speed_sp" => take(c, &mut self.set[1], [30.0, 150.0]),
+            "slurry_sp" => take(c, &mut self.set[2], [0.0, 500.0]),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
-        *slot = c.value;
-        Ok(())
     }
 
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {

@@ -16,6 +16,7 @@ use aegis_models::physics::vibration::unbalance_factor;
 use aegis_models::profile::BurstSpec;
 use aegis_models::{Command, PointIx, Profile, Rng, ThreatKind, Time};
 
+use super::control::{refuse, switch, take};
 use super::spindle::{Design, Edge, Plan, Spindle};
 use crate::vibration::{Spall, Vibration};
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, UnknownFault};
@@ -389,25 +390,14 @@ impl Machine for Cnc {
     }
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
-        let (slot, low, high) = match c.point.as_str() {
-            "spindle_speed_sp" => (&mut self.speed_sp, 100.0, 12_000.0),
-            "feed_override" => (&mut self.feed_override, 0.0, 150.0),
-            "coolant_flow_sp" => (&mut self.coolant_sp, 0.0, 30.0),
-            "run_enable" => {
-                self.enabled = c.value != 0.0;
-                return Ok(());
-            }
-            "feed_hold" => {
-                self.feed_hold = c.value != 0.0;
-                return Ok(());
-            }
-            _ => return Err(Refusal::NotWritable(c.point.clone())),
-        };
-        if !(low..=high).contains(&c.value) {
-            return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
+        match c.point.as_str() {
+            "spindle_speed_sp" => take(c, &mut self.speed_sp, [100.0, 12_000.0]),
+            "feed_override" => take(c, &mut self.feed_override, [0.0, 150.0]),
+            "coolant_flow_sp" => take(c, &mut self.coolant_sp, [0.0, 30.0]),
+            "run_enable" => switch(c, &mut self.enabled),
+            "feed_hold" => switch(c, &mut self.feed_hold),
+            _ => refuse(c),
         }
-        *slot = c.value;
-        Ok(())
     }
 
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {

@@ -1,6 +1,8 @@
 //! What plants are run with: controllers, actuators, and what wanders by itself.
 
-use aegis_models::Rng;
+use aegis_models::{Command, PointIx, Profile, Rng};
+
+use crate::{Refusal, Step};
 
 /// A controller whose sum stops where its output does.
 #[derive(Clone, Copy)]
@@ -122,14 +124,33 @@ macro_rules! points {
 pub(super) use points;
 
 /// Takes a set-point into its place, or says what it may be.
-pub(super) fn take(
-    c: &aegis_models::Command,
-    place: &mut f64,
-    [low, high]: [f64; 2],
-) -> Result<(), crate::Refusal> {
+pub(super) fn take(c: &Command, place: &mut f64, [low, high]: [f64; 2]) -> Result<(), Refusal> {
     if !(low..=high).contains(&c.value) {
-        return Err(crate::Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
+        return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
     }
     *place = c.value;
     Ok(())
+}
+
+/// Turns a switch on or off.
+pub(super) fn switch(c: &Command, place: &mut bool) -> Result<(), Refusal> {
+    *place = c.value != 0.0;
+    Ok(())
+}
+
+/// What is said of a command to a point that takes none.
+pub(super) fn refuse(c: &Command) -> Result<(), Refusal> {
+    Err(Refusal::NotWritable(c.point.clone()))
+}
+
+/// The places of points that the profile must have, in the order of their names.
+pub(super) fn places<const N: usize>(profile: &Profile, names: [&str; N]) -> [PointIx; N] {
+    let place =
+        |id| profile.point_ix(id).unwrap_or_else(|| panic!("profile {} has a point {id}", profile.kind));
+    names.map(place)
+}
+
+/// Sets points to values, in their order.
+pub(super) fn show<const N: usize>(cx: &mut Step<'_>, points: [PointIx; N], values: [f64; N]) {
+    points.into_iter().zip(values).for_each(|(point, value)| cx.image.set(point, value));
 }

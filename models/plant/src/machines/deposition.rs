@@ -11,7 +11,8 @@
 use aegis_models::physics::deposition::{PA_M3_PER_S_PER_SCCM, polysilicon_nm_per_min, zone_loss_w};
 use aegis_models::{Command, PointIx, Record, ThreatKind, Time};
 
-use super::lot::{Lot, places};
+use super::control::{places, refuse, switch, take};
+use super::lot::Lot;
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
     UnknownFault,
@@ -426,22 +427,14 @@ impl Machine for Deposition {
     }
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
-        let (slot, low, high) = match c.point.as_str() {
-            "temp_sp" => (&mut self.set[0], 560.0, 720.0),
-            "silane_sp" => (&mut self.set[1], 0.0, 1_000.0),
-            "carrier_sp" => (&mut self.set[2], 0.0, 1_000.0),
-            "pressure_sp" => (&mut self.set[3], 50.0, 600.0),
-            "run_enable" => {
-                self.enabled = c.value != 0.0;
-                return Ok(());
-            }
-            _ => return Err(Refusal::NotWritable(c.point.clone())),
-        };
-        if !(low..=high).contains(&c.value) {
-            return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
+        match c.point.as_str() {
+            "temp_sp" => take(c, &mut self.set[0], [560.0, 720.0]),
+            "silane_sp" => take(c, &mut self.set[1], [0.0, 1_000.0]),
+            "carrier_sp" => take(c, &mut self.set[2], [0.0, 1_000.0]),
+            "pressure_sp" => take(c, &mut self.set[3], [50.0, 600.0]),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
-        *slot = c.value;
-        Ok(())
     }
 
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {

@@ -7,12 +7,12 @@
 //!   load, cut, rinse; dressing every 80 wafers, a new blade when its exposure is used up
 //! ```
 
-use std::collections::BTreeMap;
-
 use aegis_models::physics::sawing::{SILICON_J_PER_MM3, power_w, rim_wear_um};
 use aegis_models::{Command, PointIx, Profile, Record, ThreatKind, Time};
 
-use super::lot::{Lot, places};
+use super::control::{places, switch};
+use super::lot::Lot;
+use super::recipes::{Recipes, Setting};
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
     UnknownFault,
@@ -64,14 +64,11 @@ const FAULTS: &[FaultSpec] = &[
 ];
 
 /// What a recipe sets: feed [mm/s], speed [rpm], water [l/min].
-type Program = [f64; 3];
-/// The set-points of a program, in its order, and what each takes.
-const SET: [(&str, f64, f64); 3] =
+const SET: [Setting; 3] =
     [("feed_sp", 10.0, 100.0), ("speed_sp", 10_000.0, 40_000.0), ("water_sp", 0.5, 4.0)];
-/// Recipes 1 (logic) and 2 (memory, slower and wetter), which the machine has from the start, and the highest number.
-const LOGIC: Program = [50.0, 30_000.0, 2.0];
-const MEMORY: Program = [40.0, 30_000.0, 2.2];
-const LAST_RECIPE: u16 = 99;
+/// Recipes 1 (logic) and 2 (memory, slower and wetter), which the machine has from the start.
+const LOGIC: [f64; 3] = [50.0, 30_000.0, 2.0];
+const MEMORY: [f64; 3] = [40.0, 30_000.0, 2.2];
 
 /// Blade: diameter and new exposure [mm], where it is changed [mm], what a grinding ratio of it is [-].
 const BLADE_MM: f64 = 55.55;
@@ -164,12 +161,9 @@ struct DicingSaw {
     wafer: u16,
     /// This saw and its material against the typical ones [-] -- parameter: cut, wear, chips.
     spread: [f64; 3],
-    /// Set-points and whether they were changed since a recipe was selected -- input.
-    program: Program,
-    edited: bool,
+    /// What it cuts by: feed [mm/s], speed [rpm], water [l/min] -- input.
+    recipes: Recipes<3>,
     enabled: bool,
-    recipe: u16,
-    recipes: BTreeMap<u16, Program>,
     lot: Lot,
     job: Option<Job>,
     phase: Phase,
@@ -209,11 +203,8 @@ impl DicingSaw {
             points: places(profile, POINTS),
             wafer: profile.record_ix("wafer").expect("profile dicing_saw has a record wafer"),
             spread: [rng.between(0.97, 1.03), rng.between(0.95, 1.05), rng.between(0.95, 1.05)],
-            program: LOGIC,
-            edited: false,
+            recipes: Recipes::new(SET, &[LOGIC, MEMORY]),
             enabled: true,
-            recipe: 1,
-            recipes: BTreeMap::from([(1, LOGIC), (2, MEMORY)]),
             lot: Supply::default()
                 .job
                 .map_or_else(Lot::default, |job| Lot::begun(job, 1 + (rng.uniform() * 24.0) as u32)),
@@ -243,23 +234,11 @@ impl DicingSaw {
         }
     }
 
-    /// Cuts by another recipe from the next wafer on. A program that was changed since the last is kept under the number.
-    fn select(&mut self, number: u16, c: &Command) -> Result<(), Refusal> {
-        if self.edited {
-            self.recipes.insert(number, self.program);
-        }
-        let missing = || Refusal::NotHeld { point: c.point.clone(), value: c.value };
-        self.program = *self.recipes.get(&number).ok_or_else(missing)?;
-        (self.edited, self.recipe) = (false, number);
-        Ok(())
-    }
-
     /// Takes the next piece of the lot, by the recipe that its route asks for where the saw has it.
-    fn take(&mut self, job: Job) -> (Phase, f64) {
+    fn begin(&mut self, job: Job) -> (Phase, f64) {
         let another = self.job.is_none_or(|j| j.lot != job.lot);
-        if let Some(program) = self.recipes.get(&job.recipe).filter(|_| another && job.recipe != self.recipe)
-        {
-            (self.program, self.recipe, self.edited) = (*program, job.recipe, false);
+        if another && job.recipe != self.recipes.number {
+            self.recipes.load(job.recipe);
         }
         self.job = Some(job);
         (Phase::Load, LOAD_S)
@@ -282,7 +261,7 @@ impl DicingSaw {
         (self.phase, self.left_s) = match self.phase {
             Phase::Load => {
                 (self.sums, self.began_um) = ([0.0; 3], self.exposure);
-                (Phase::Cut, CUT_S * LOGIC[0] / self.program[0].max(1.0))
+                (Phase::Cut, CUT_S * LOGIC[0] / self.recipes.program[0].max(1.0))
             }
             Phase::Cut => {
                 self.measured = false;
@@ -300,7 +279,7 @@ impl DicingSaw {
                 (Phase::Idle, 0.0)
             }
             Phase::Idle | Phase::Rinse => match self.lot.next(cx.supply, cx.dt_s) {
-                Some(job) => self.take(job),
+                Some(job) => self.begin(job),
                 None => (Phase::Idle, 0.0),
             },
         };
@@ -315,7 +294,8 @@ impl DicingSaw {
         let shown = chips * (1.0 + 0.05 * cx.rng.normal());
         let wear = (self.began_um - self.exposure).max(0.0) + 0.02 * cx.rng.normal();
         let load = current / time + 0.008 * cx.rng.normal();
-        let values = vec![kerf, shown.max(0.0), load, wear, self.program[0], self.since_dress, self.exposure];
+        let values =
+            vec![kerf, shown.max(0.0), load, wear, self.recipes.program[0], self.since_dress, self.exposure];
         cx.image.records.push(Record { kind: self.wafer, values });
         self.wafers += 1.0;
         self.since_dress += 1.0;
@@ -340,7 +320,7 @@ impl DicingSaw {
         let cutting = self.phase == Phase::Cut;
         let toward = |now: f64, wanted: f64, tau_s: f64| now + (wanted - now) * (dt_s / (tau_s + dt_s));
         let turns = !self.seized && self.enabled && self.phase != Phase::Change;
-        let [feed, speed, water] = self.program;
+        let [feed, speed, water] = self.recipes.program;
         self.speed = toward(self.speed, if turns { speed * supply.mains.min(1.0) } else { 0.0 }, 1.5);
         // The nozzles are fed through a controller that needs two thirds of the line's pressure.
         let line = (supply.upw.pressure_kpa / 200.0).clamp(0.0, 1.0).sqrt();
@@ -398,11 +378,11 @@ impl DicingSaw {
         let turning = self.speed / LOGIC[1];
         let floor = 0.01 * (supply.floor_um_per_s - 3.0).max(0.0);
         let shakes = turning * (VIBRATION + RIM_MM_S * self.chipped + 0.03 * self.bearing) + floor;
-        let [feed, speed, water] = self.program;
+        let [feed, speed, water] = self.recipes.program;
         let values: [f64; POINTS.len()] = [
             f64::from(self.phase as u8),
             self.e10().number(),
-            f64::from(self.recipe),
+            f64::from(self.recipes.number),
             f64::from(self.enabled),
             f64::from(self.e10() == E10::Productive),
             self.wafers,
@@ -447,23 +427,11 @@ impl Machine for DicingSaw {
     }
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
-        let within = |low: f64, high: f64| {
-            let refusal = || Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high };
-            (low..=high).contains(&c.value).then_some(c.value).ok_or_else(refusal)
-        };
         match c.point.as_str() {
-            "run_enable" => self.enabled = c.value != 0.0,
-            "recipe" => self.select(within(1.0, f64::from(LAST_RECIPE))? as u16, c)?,
-            point => {
-                let Some(i) = SET.iter().position(|(id, ..)| *id == point) else {
-                    return Err(Refusal::NotWritable(c.point.clone()));
-                };
-                let (_, low, high) = SET[i];
-                self.program[i] = within(low, high)?;
-                self.edited = true;
-            }
+            "run_enable" => switch(c, &mut self.enabled),
+            "recipe" => self.recipes.select(c),
+            _ => self.recipes.set(c),
         }
-        Ok(())
     }
 
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {

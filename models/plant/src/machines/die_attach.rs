@@ -10,7 +10,8 @@ use aegis_models::physics::die_attach::{arrhenius, bond_line_um, dispensed_nl, v
 use aegis_models::physics::thermal::growth_um;
 use aegis_models::{Command, PointIx, Record, ThreatKind, Time};
 
-use super::strip_tool::{StripTool, points, set};
+use super::control::{places, show};
+use super::strip_tool::StripTool;
 use super::zone::{Around, Block, Zone};
 use crate::supply::Supply;
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
@@ -168,7 +169,7 @@ impl DieAttach {
         let air_c = Supply::default().air.temp_c;
         DieAttach {
             tool: StripTool::new(profile, SETTINGS, &[QFN_5X5, BGA_9X9]),
-            shown: points(profile, SHOWN),
+            shown: places(profile, SHOWN),
             die_record: record("die"),
             strip_record: record("strip"),
             offset_um: [rng.between(-2.0, 2.0), rng.between(-2.0, 2.0)],
@@ -272,7 +273,7 @@ impl DieAttach {
         self.tool.show(cx);
         let oven_c = self.oven.temp_c;
         let values = [self.head_c, oven_c, oven_c, 100.0 * self.oven.duty, cx.supply.exhaust_pa];
-        set(cx, self.shown, values);
+        show(cx, self.shown, values);
         let loss = self.oven.loss_w(cx.supply.air.temp_c);
         // Half of the oven's heat goes with its exhaust.
         cx.given.takes.air_w = 500.0 + 0.5 * loss;

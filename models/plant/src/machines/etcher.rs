@@ -15,7 +15,8 @@ use aegis_models::physics::thermal::{convection_factor, lumped_after};
 use aegis_models::physics::throttle::{Throttle, pressure_after};
 use aegis_models::{Command, PointIx, Record, Rng, ThreatKind, Time};
 
-use super::lot::{Lot, places};
+use super::control::{places, refuse, switch, take};
+use super::lot::Lot;
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
     UnknownFault,
@@ -609,17 +610,10 @@ impl Machine for Etcher {
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
         match c.point.as_str() {
-            "run_enable" => self.enabled = c.value != 0.0,
-            "source_adj" => {
-                let (low, high) = (-10.0, 10.0);
-                if !(low..=high).contains(&c.value) {
-                    return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
-                }
-                self.source_adj_pct = c.value;
-            }
-            _ => return Err(Refusal::NotWritable(c.point.clone())),
+            "run_enable" => switch(c, &mut self.enabled),
+            "source_adj" => take(c, &mut self.source_adj_pct, [-10.0, 10.0]),
+            _ => refuse(c),
         }
-        Ok(())
     }
 
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {

@@ -16,6 +16,7 @@ use aegis_models::physics::filter::loaded_impedance;
 use aegis_models::physics::vibration::unbalance_factor;
 use aegis_models::{Command, PointIx, Profile, ThreatKind, Time};
 
+use super::control::{refuse, switch, take};
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
 #[cfg(test)]
@@ -220,17 +221,10 @@ impl Machine for Ffu {
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
         match c.point.as_str() {
-            "fan_speed_sp" => {
-                let (low, high) = (0.0, 2_000.0);
-                if !(low..=high).contains(&c.value) {
-                    return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
-                }
-                self.speed_sp = c.value;
-            }
-            "run_enable" => self.enabled = c.value != 0.0,
-            _ => return Err(Refusal::NotWritable(c.point.clone())),
+            "fan_speed_sp" => take(c, &mut self.speed_sp, [0.0, 2_000.0]),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
-        Ok(())
     }
 
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {

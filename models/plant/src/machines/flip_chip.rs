@@ -10,7 +10,8 @@ use aegis_models::physics::reflow::{LIQUIDUS_C, Oven, standoff_um, wetted};
 use aegis_models::physics::thermal::{convection_factor, growth_um};
 use aegis_models::{Command, PointIx, Record, ThreatKind, Time};
 
-use super::strip_tool::{StripTool, points, set};
+use super::control::{places, show};
+use super::strip_tool::StripTool;
 use super::zone::{Around, Block, Zone};
 use crate::supply::Supply;
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
@@ -173,7 +174,7 @@ impl FlipChip {
         let zone = |i: usize| Zone::new(ZONES[i], FCBGA_100[i], nominal.air.temp_c);
         FlipChip {
             tool: StripTool::new(profile, SETTINGS, &[FCBGA_100, FCCSP_80]),
-            shown: points(profile, SHOWN),
+            shown: places(profile, SHOWN),
             die_record: record("die"),
             strip_record: record("strip"),
             offset_um: [rng.between(-1.0, 1.0), rng.between(-1.0, 1.0)],
@@ -295,7 +296,7 @@ impl FlipChip {
             WATER_L_PER_MIN * water.flow,
             cx.supply.exhaust_pa,
         ];
-        set(cx, self.shown, values);
+        show(cx, self.shown, values);
         let air_c = cx.supply.air.temp_c;
         let loss: f64 = self.zones.iter().map(|z| z.loss_w(air_c)).sum();
         // A third goes with the boards into the cooling zone's water, a third with the exhaust.

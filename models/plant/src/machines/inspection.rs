@@ -10,7 +10,8 @@
 use aegis_models::physics::gauge::capture_share;
 use aegis_models::{Command, PointIx, Record, ThreatKind, Time};
 
-use super::lot::{Lot, places};
+use super::control::{places, refuse, switch, take};
+use super::lot::Lot;
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
     UnknownFault,
@@ -401,15 +402,10 @@ impl Machine for Inspection {
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
         match c.point.as_str() {
-            "laser_power_sp" if (50.0..=250.0).contains(&c.value) => self.power_sp = c.value,
-            "laser_power_sp" => {
-                let (low, high) = (50.0, 250.0);
-                return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
-            }
-            "run_enable" => self.enabled = c.value != 0.0,
-            _ => return Err(Refusal::NotWritable(c.point.clone())),
+            "laser_power_sp" => take(c, &mut self.power_sp, [50.0, 250.0]),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
-        Ok(())
     }
 
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {

@@ -15,7 +15,8 @@ use aegis_models::physics::isolation::{displacement_nm, settling_s, transmissibi
 use aegis_models::physics::overlay::{LensHeating, air_path_nm, wafer_growth_nm};
 use aegis_models::{Command, PointIx, Record, Rng, ThreatKind, Time};
 
-use super::lot::{Lot, places};
+use super::control::{places, refuse, switch, take};
+use super::lot::Lot;
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
     UnknownFault,
@@ -478,20 +479,12 @@ impl Machine for Lithography {
     }
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
-        let (slot, low, high) = match c.point.as_str() {
-            "dose_adj" => (&mut self.dose_adj_pct, -10.0, 10.0),
-            "focus_sp" => (&mut self.focus_sp_nm, -200.0, 200.0),
-            "run_enable" => {
-                self.enabled = c.value != 0.0;
-                return Ok(());
-            }
-            _ => return Err(Refusal::NotWritable(c.point.clone())),
-        };
-        if !(low..=high).contains(&c.value) {
-            return Err(Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high });
+        match c.point.as_str() {
+            "dose_adj" => take(c, &mut self.dose_adj_pct, [-10.0, 10.0]),
+            "focus_sp" => take(c, &mut self.focus_sp_nm, [-200.0, 200.0]),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
-        *slot = c.value;
-        Ok(())
     }
 
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {

@@ -1,7 +1,5 @@
 //! How lot tools take their work: the pieces of a lot one after another, then its carrier goes.
 
-use aegis_models::{PointIx, Profile};
-
 use crate::{Job, Quality, Supply};
 
 /// A lot on the tool.
@@ -58,13 +56,6 @@ fn sum(a: Quality, b: Quality, share: f64) -> Quality {
         chipping_um: a.chipping_um + share * b.chipping_um,
         weak_joints: a.weak_joints + share * b.weak_joints,
     }
-}
-
-/// The places of points that the profile must have, in the order of their names.
-pub(super) fn places<const N: usize>(profile: &Profile, names: [&str; N]) -> [PointIx; N] {
-    let place =
-        |id| profile.point_ix(id).unwrap_or_else(|| panic!("profile {} has a point {id}", profile.kind));
-    names.map(place)
 }
 
 #[cfg(test)]

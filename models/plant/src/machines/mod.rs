@@ -16,7 +16,7 @@ mod inspection;
 mod lathe;
 mod lithography;
 mod lot;
-mod lots;
+mod magazine;
 mod mold;
 mod recipes;
 #[cfg(test)]

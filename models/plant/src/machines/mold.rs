@@ -11,7 +11,8 @@ use aegis_models::physics::molding::{COMMON, Fill, compressed};
 use aegis_models::physics::thermal::convection_factor;
 use aegis_models::{Command, PointIx, Record, ThreatKind, Time};
 
-use super::strip_tool::{StripTool, points, set};
+use super::control::{places, show};
+use super::strip_tool::StripTool;
 use super::zone::{Around, Block, Zone};
 use crate::supply::Supply;
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
@@ -158,7 +159,7 @@ impl Mold {
         let water_c = Supply::default().process_water.temp_c;
         Mold {
             tool: StripTool::new(profile, SETTINGS, &[QFN_5X5, BGA_9X9]),
-            shown: points(profile, SHOWN),
+            shown: places(profile, SHOWN),
             record: profile.record_ix("shot").expect("profile mold has a record shot"),
             vents: rng.between(0.9, 1.1),
             parting: rng.between(0.9, 1.1),
@@ -265,7 +266,7 @@ impl Mold {
             WATER_L_PER_MIN * water.flow,
             self.oil_c,
         ];
-        set(cx, self.shown, values);
+        show(cx, self.shown, values);
         let loss = self.upper.loss_w(water.temp_c) + self.lower.loss_w(water.temp_c);
         cx.given.takes.water_w = loss + 1_500.0;
         cx.given.takes.air_w = 800.0;

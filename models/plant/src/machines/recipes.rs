@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aegis_models::Command;
 
+use super::control::{refuse, take};
 use crate::Refusal;
 
 /// The highest number that a recipe can have.
@@ -45,7 +46,9 @@ impl<const N: usize> Recipes<N> {
 
     /// Runs another recipe. A program that was changed since the last is kept under the number.
     pub fn select(&mut self, c: &Command) -> Result<(), Refusal> {
-        let number = within(c, 1.0, f64::from(LAST_RECIPE))? as u16;
+        let mut number = 0.0;
+        take(c, &mut number, [1.0, f64::from(LAST_RECIPE)])?;
+        let number = number as u16;
         if self.edited {
             self.book.insert(number, self.program);
         }
@@ -59,17 +62,11 @@ impl<const N: usize> Recipes<N> {
     /// Changes one value of the program.
     pub fn set(&mut self, c: &Command) -> Result<(), Refusal> {
         let Some(i) = self.settings.iter().position(|(id, ..)| *id == c.point) else {
-            return Err(Refusal::NotWritable(c.point.clone()));
+            return refuse(c);
         };
         let (_, low, high) = self.settings[i];
-        self.program[i] = within(c, low, high)?;
+        take(c, &mut self.program[i], [low, high])?;
         self.edited = true;
         Ok(())
     }
-}
-
-/// The value of a command that must lie in a range.
-pub(super) fn within(c: &Command, low: f64, high: f64) -> Result<f64, Refusal> {
-    let refusal = || Refusal::OutOfRange { point: c.point.clone(), value: c.value, low, high };
-    (low..=high).contains(&c.value).then_some(c.value).ok_or_else(refusal)
 }

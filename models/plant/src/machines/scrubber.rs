@@ -15,7 +15,7 @@ use aegis_models::physics::spill::MOLAR_L;
 use aegis_models::physics::vibration::unbalance_factor;
 use aegis_models::{Command, Rng, ThreatKind, Time};
 
-use super::control::{Actuator, Pi, Second, Strain, Wander, points, take};
+use super::control::{Actuator, Pi, Second, Strain, Wander, points, refuse, switch, take};
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
 #[cfg(test)]
@@ -354,11 +354,8 @@ impl Machine for Scrubber {
             "duct_pressure_sp" => take(c, &mut self.suction_sp, [100.0, 400.0]),
             "damper_sp" => take(c, &mut self.damper_sp, [0.0, 100.0]),
             "ph_sp" => take(c, &mut self.ph_sp, [7.0, 10.0]),
-            "run_enable" => {
-                self.enabled = c.value != 0.0;
-                Ok(())
-            }
-            _ => Err(Refusal::NotWritable(c.point.clone())),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
     }
 

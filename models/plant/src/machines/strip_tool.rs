@@ -3,7 +3,8 @@
 
 use aegis_models::{Command, PointIx, Profile};
 
-use super::lots::{Duty, Lots};
+use super::control::{places, show, switch};
+use super::magazine::{Duty, Magazine};
 use super::recipes::{Recipes, Setting};
 use crate::supply::{E10, Quality};
 use crate::{Refusal, Step};
@@ -35,7 +36,7 @@ pub(super) struct StripTool<const N: usize> {
     pub recipes: Recipes<N>,
     common: [PointIx; COMMON.len()],
     set: [PointIx; N],
-    lots: Lots,
+    magazine: Magazine,
     enabled: bool,
     /// Planned work that is left [s] -- state.
     planned_s: f64,
@@ -50,10 +51,10 @@ impl<const N: usize> StripTool<N> {
     pub fn new(profile: &Profile, settings: [Setting; N], programs: &[[f64; N]]) -> StripTool<N> {
         let recipes = Recipes::new(settings, programs);
         StripTool {
-            common: points(profile, COMMON),
-            set: points(profile, recipes.names()),
+            common: places(profile, COMMON),
+            set: places(profile, recipes.names()),
             recipes,
-            lots: Lots::new(EXCHANGE_S),
+            magazine: Magazine::new(EXCHANGE_S),
             enabled: true,
             planned_s: 0.0,
             activity: 0.0,
@@ -71,7 +72,7 @@ impl<const N: usize> StripTool<N> {
             (self.activity, self.e10) = (MAINTENANCE, E10::ScheduledDown);
             return false;
         }
-        let duty = self.lots.duty(cx.dt_s, cx.supply, self.enabled);
+        let duty = self.magazine.duty(cx.dt_s, cx.supply, self.enabled);
         if let Duty::Begin(job) = duty {
             self.recipes.load(job.recipe);
         }
@@ -86,13 +87,13 @@ impl<const N: usize> StripTool<N> {
 
     /// What earlier steps have made of the lot in work.
     pub fn incoming(&self) -> Quality {
-        self.lots.incoming()
+        self.magazine.incoming()
     }
 
     /// A strip is done, with this share of weak joints.
     pub fn strip_done(&mut self, weak: f64, cx: &mut Step<'_>) {
         self.strips += 1.0;
-        if let Some(quality) = self.lots.strip_done(weak) {
+        if let Some(quality) = self.magazine.strip_done(weak) {
             self.finished += 1.0;
             cx.given.finished = Some(quality);
         }
@@ -117,28 +118,16 @@ impl<const N: usize> StripTool<N> {
             LINE_V * cx.supply.mains,
             cx.supply.air.temp_c,
         ];
-        set(cx, self.common, values);
-        set(cx, self.set, self.recipes.program);
+        show(cx, self.common, values);
+        show(cx, self.set, self.recipes.program);
     }
 
     /// Takes a recipe, a value of its program, or the switch.
     pub fn command(&mut self, c: &Command) -> Result<(), Refusal> {
         match c.point.as_str() {
-            "run_enable" => self.enabled = c.value != 0.0,
-            "recipe" => self.recipes.select(c)?,
-            _ => self.recipes.set(c)?,
+            "run_enable" => switch(c, &mut self.enabled),
+            "recipe" => self.recipes.select(c),
+            _ => self.recipes.set(c),
         }
-        Ok(())
     }
-}
-
-/// The places of points that the profile has.
-pub(super) fn points<const N: usize>(profile: &Profile, ids: [&str; N]) -> [PointIx; N] {
-    let place = |id| profile.point_ix(id).unwrap_or_else(|| panic!("{} has a point {id}", profile.kind));
-    ids.map(place)
-}
-
-/// Sets points to values, in their order.
-pub(super) fn set<const N: usize>(cx: &mut Step<'_>, points: [PointIx; N], values: [f64; N]) {
-    points.into_iter().zip(values).for_each(|(point, value)| cx.image.set(point, value));
 }

@@ -8,7 +8,8 @@
 use aegis_models::physics::contact::probe_mohm;
 use aegis_models::{Command, PointIx, Record, ThreatKind, Time};
 
-use super::strip_tool::{StripTool, points, set};
+use super::control::{places, show};
+use super::strip_tool::StripTool;
 use super::zone::{Around, Block, Zone};
 use crate::supply::{Quality, Supply};
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
@@ -167,7 +168,7 @@ impl TestHandler {
         let air_c = Supply::default().air.temp_c;
         TestHandler {
             tool: StripTool::new(profile, SETTINGS, &[QFN_5X5, BGA_9X9]),
-            shown: points(profile, SHOWN),
+            shown: places(profile, SHOWN),
             touch_record: record("touch"),
             strip_record: record("strip"),
             socket: rng.between(0.95, 1.05),
@@ -248,7 +249,7 @@ impl TestHandler {
     fn show(&self, cx: &mut Step<'_>) {
         self.tool.show(cx);
         let values = [self.soak.temp_c, self.soak.temp_c, 100.0 * self.soak.duty, self.throughput];
-        set(cx, self.shown, values);
+        show(cx, self.shown, values);
         cx.given.takes.air_w = 1_200.0 + self.soak.loss_w(cx.supply.air.temp_c);
         cx.given.floor_um_per_s = 1.5;
     }

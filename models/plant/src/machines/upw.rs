@@ -12,7 +12,7 @@ use aegis_models::physics::pure_water::{breakthrough, carbon_left, resistivity_m
 use aegis_models::physics::vibration::unbalance_factor;
 use aegis_models::{Command, Rng, ThreatKind, Time};
 
-use super::control::{Second, Strain, Wander, points, take};
+use super::control::{Second, Strain, Wander, points, refuse, switch, take};
 use crate::supply::Upw as Water;
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
@@ -342,11 +342,8 @@ impl Machine for Upw {
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
         match c.point.as_str() {
             "loop_pressure_sp" => take(c, &mut self.loop_sp, [200.0, 400.0]),
-            "run_enable" => {
-                self.enabled = c.value != 0.0;
-                Ok(())
-            }
-            _ => Err(Refusal::NotWritable(c.point.clone())),
+            "run_enable" => switch(c, &mut self.enabled),
+            _ => refuse(c),
         }
     }
 

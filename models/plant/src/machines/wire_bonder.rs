@@ -9,8 +9,9 @@
 use aegis_models::physics::bond::{Transducer, strength_share};
 use aegis_models::{Command, PointIx, Profile, Record, ThreatKind, Time};
 
-use super::lots::{Duty, Lots};
-use super::recipes::{Recipes, Setting, within};
+use super::control::{switch, take};
+use super::magazine::{Duty, Magazine};
+use super::recipes::{Recipes, Setting};
 use crate::supply::E10;
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, UnknownFault};
 
@@ -152,7 +153,7 @@ struct WireBonder {
     /// What it bonds by -- input.
     recipes: Recipes<5>,
     /// The lot in work, and what the machine does -- state.
-    lots: Lots,
+    magazine: Magazine,
     e10: E10,
     /// Units of the strip that are bonded, weak bonds of it, and all of them -- state.
     strip: u32,
@@ -192,7 +193,7 @@ impl WireBonder {
             force_adj_pct: 0.0,
             enabled: true,
             recipes: Recipes::new(SETTINGS, &[QFN_32, BGA_64]),
-            lots: Lots::new(0.0),
+            magazine: Magazine::new(0.0),
             e10: E10::Standby,
             strip: 0,
             weak: 0.0,
@@ -222,7 +223,7 @@ impl WireBonder {
 
     /// Whether it bonds in this step: a lot lies there and nothing holds it.
     fn works(&mut self, cx: &Step<'_>) -> bool {
-        let duty = self.lots.duty(cx.dt_s, cx.supply, self.enabled);
+        let duty = self.magazine.duty(cx.dt_s, cx.supply, self.enabled);
         if let Duty::Begin(job) = duty
             && job.recipe != self.recipes.number
         {
@@ -321,7 +322,7 @@ impl WireBonder {
     fn unit_done(&mut self, cx: &mut Step<'_>) {
         self.strip += 1;
         if self.strip == UNITS {
-            cx.given.finished = self.lots.strip_done(self.weak / self.bonds);
+            cx.given.finished = self.magazine.strip_done(self.weak / self.bonds);
             (self.strip, self.weak, self.bonds) = (0, 0.0, 0.0);
         }
     }
@@ -366,8 +367,8 @@ impl Machine for WireBonder {
 
     fn command(&mut self, c: &Command, _now: Time) -> Result<(), Refusal> {
         match c.point.as_str() {
-            "bond_force_adj" => self.force_adj_pct = within(c, -20.0, 20.0)?,
-            "run_enable" => self.enabled = c.value != 0.0,
+            "bond_force_adj" => take(c, &mut self.force_adj_pct, [-20.0, 20.0])?,
+            "run_enable" => switch(c, &mut self.enabled)?,
             "recipe" => {
                 self.recipes.select(c)?;
                 self.left = self.of_unit();

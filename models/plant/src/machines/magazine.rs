@@ -1,4 +1,4 @@
-//! Lots on a tool of the assembly line: strips one after another, then the next magazine.
+//! The magazine of a tool of the assembly line: strips one after another, then the next magazine.
 
 use crate::supply::{Job, Quality, Supply};
 
@@ -23,7 +23,7 @@ pub(super) enum Duty {
 }
 
 /// The lot in work, and what became of its strips.
-pub(super) struct Lots {
+pub(super) struct Magazine {
     /// Time in which a magazine is exchanged [s] -- parameter.
     takes_s: f64,
     job: Option<Job>,
@@ -34,10 +34,10 @@ pub(super) struct Lots {
     down_s: f64,
 }
 
-impl Lots {
+impl Magazine {
     /// No lot yet, on a tool that exchanges a magazine in this time [s].
-    pub fn new(takes_s: f64) -> Lots {
-        Lots { takes_s, job: None, last: None, done: 0, weak: 0.0, exchange_s: 0.0, down_s: 0.0 }
+    pub fn new(takes_s: f64) -> Magazine {
+        Magazine { takes_s, job: None, last: None, done: 0, weak: 0.0, exchange_s: 0.0, down_s: 0.0 }
     }
 
     /// What there is to do in a step of that length.
@@ -102,38 +102,38 @@ mod tests {
     #[test]
     fn a_lot_is_done_once_and_the_next_waits_until_it_can_leave() {
         let mut supply = Supply { job: job(7), ..Supply::default() };
-        let mut lots = Lots::new(10.0);
-        assert_eq!(lots.duty(0.1, &supply, false), Duty::Standby, "nobody lets it");
-        assert_eq!(lots.duty(0.1, &supply, true), Duty::Begin(job(7).unwrap()));
-        assert_eq!(lots.duty(0.1, &supply, true), Duty::Work);
-        assert_eq!(lots.strip_done(0.0), None);
-        let done = lots.strip_done(0.2).expect("its last strip");
+        let mut magazine = Magazine::new(10.0);
+        assert_eq!(magazine.duty(0.1, &supply, false), Duty::Standby, "nobody lets it");
+        assert_eq!(magazine.duty(0.1, &supply, true), Duty::Begin(job(7).unwrap()));
+        assert_eq!(magazine.duty(0.1, &supply, true), Duty::Work);
+        assert_eq!(magazine.strip_done(0.0), None);
+        let done = magazine.strip_done(0.2).expect("its last strip");
         assert!((done.weak_joints - 0.2).abs() < 1e-12, "{done:?}");
-        assert_eq!(lots.strip_done(0.0), None, "nothing lies there");
+        assert_eq!(magazine.strip_done(0.0), None, "nothing lies there");
         supply.blocked = true;
-        let rest = |lots: &mut Lots, supply: &Supply| {
-            (0..200).map(|_| lots.duty(0.1, supply, true)).last().expect("200 steps")
+        let rest = |magazine: &mut Magazine, supply: &Supply| {
+            (0..200).map(|_| magazine.duty(0.1, supply, true)).last().expect("200 steps")
         };
-        assert_eq!(rest(&mut lots, &supply), Duty::Standby);
+        assert_eq!(rest(&mut magazine, &supply), Duty::Standby);
         supply.blocked = false;
-        assert_eq!(lots.duty(0.1, &supply, true), Duty::Work, "the same lot again is work without end");
+        assert_eq!(magazine.duty(0.1, &supply, true), Duty::Work, "the same lot again is work without end");
         supply.job = None;
-        assert_eq!(lots.duty(0.1, &supply, true), Duty::Standby);
+        assert_eq!(magazine.duty(0.1, &supply, true), Duty::Standby);
         supply.job = job(8);
-        assert_eq!(lots.duty(0.1, &supply, true), Duty::Begin(job(8).unwrap()));
+        assert_eq!(magazine.duty(0.1, &supply, true), Duty::Begin(job(8).unwrap()));
     }
 
     #[test]
     fn a_deep_sag_stops_it_for_minutes_and_a_shallow_one_does_not() {
         let mut supply = Supply { mains: 0.7, ..Supply::default() };
-        let mut lots = Lots::new(10.0);
-        lots.duty(0.1, &supply, true);
-        assert_eq!(lots.duty(0.1, &supply, true), Duty::Work);
+        let mut magazine = Magazine::new(10.0);
+        magazine.duty(0.1, &supply, true);
+        assert_eq!(magazine.duty(0.1, &supply, true), Duty::Work);
         supply.mains = 0.4;
-        assert_eq!(lots.duty(0.1, &supply, true), Duty::Down);
+        assert_eq!(magazine.duty(0.1, &supply, true), Duty::Down);
         supply.mains = 1.0;
-        let down = (0..10_000).take_while(|_| lots.duty(0.1, &supply, true) == Duty::Down).count();
+        let down = (0..10_000).take_while(|_| magazine.duty(0.1, &supply, true) == Duty::Down).count();
         assert!((1_790..=1_800).contains(&down), "{down} steps");
-        assert_eq!(lots.duty(0.1, &supply, true), Duty::Work, "with the strip that lay there");
+        assert_eq!(magazine.duty(0.1, &supply, true), Duty::Work, "with the strip that lay there");
     }
 }
