@@ -65,8 +65,12 @@ def seconds(text):
 
 
 def patience(points):
-    """How long the quickest of them may take to tell three values."""
-    return CHANGE_S + 3 * min(seconds(p["period"]) for p in points)
+    """How long the quickest of the measured ones may take to tell three values."""
+    return CHANGE_S + 3 * min(seconds(p["period"]) for p in measured(points))
+
+
+def measured(points):
+    return [p for p in points if p.get("unit") and p.get("access") != "write" and not p.get("record")]
 
 
 class Machine:
@@ -218,19 +222,19 @@ async def tells_changes(m):
 
 async def holds_back_within_a_dead_band(m):
     """Of what the machine measures, whatever moves first: told without a dead band, held back with one."""
-    measured = [p for p in m.points if p.get("unit") and p.get("access") != "write" and not p.get("record")]
-    points = {p["opcua"]["node"]: p for p in measured}
+    points = {p["opcua"]["node"]: p for p in measured(m.points)}
     ears = Ear(), Ear()
     subscriptions = [await m.client.create_subscription(100, ear) for ear in ears]
-    told = lambda ear, node: ear.heard.get(node, [])
+    # A machine that is just starting tells first that it has no value yet.
+    told = lambda ear, node: [value for value in ear.heard.get(node, []) if value is not None]
     moved = lambda: next((n for n in points if len(told(ears[1], n)) >= 3 and told(ears[0], n)), None)
     try:
-        for p in measured:
+        for p in points.values():
             width = p["range"][1] - p["range"][0]
             wide = ua.DataChangeFilter(ua.DataChangeTrigger.StatusValue, int(ua.DeadbandType.Absolute), width)
             await subscriptions[0]._subscribe(m.variable(p), ua.AttributeIds.Value, mfilter=wide, queuesize=10)
-        await subscriptions[1].subscribe_data_change([m.variable(p) for p in measured], queuesize=10)
-        async with asyncio.timeout(patience(measured)):
+        await subscriptions[1].subscribe_data_change([m.variable(p) for p in points.values()], queuesize=10)
+        async with asyncio.timeout(patience(m.points)):
             # What one holds back is seen by the other that passes.
             while not (node := moved()):
                 await ears[1].more.wait()

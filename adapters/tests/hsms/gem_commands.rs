@@ -75,6 +75,17 @@ fn gem_remote_control() {
 }
 
 #[test]
+fn a_machine_that_stands_for_want_of_work_is_told_to_stop_all_the_same() {
+    let mut p = Pair::running();
+    p.samples(&[("bonding", 0.0)]);
+    assert_eq!(p.equipment.process_state(), GemProcessState::Idle);
+    assert_eq!(p.body(2, 41, plain("STOP")), hcack(4), "it would go on with the next strip");
+    assert_eq!(p.obey(), [("run_enable".to_owned(), 0.0)]);
+    assert_eq!(p.body(2, 41, plain("STOP")), hcack(5));
+    assert!(p.equipment.take_writes().is_empty());
+}
+
+#[test]
 fn a_recipe_is_selected_by_writing_what_it_says_and_its_number() {
     let mut p = Pair::new();
     p.samples(&[&[("run_enable", 0.0), ("bonding", 0.0), ("recipe", 1.0)][..], &PROGRAM].concat());

@@ -1,7 +1,7 @@
 //! One line for each protocol with which somebody else's client reads a served machine.
 
 use aegis_models::profile::{BacnetType, ModbusTable, PointSpec};
-use aegis_models::site::{Endpoint, MachineEntry};
+use aegis_models::site::Endpoint;
 use aegis_models::{Profile, Protocol};
 
 /// The namespace index of a machine's nodes: those of OPC UA and of the server itself stand before it.
@@ -9,8 +9,7 @@ const OPCUA_NAMESPACE: u32 = 2;
 
 /// The command of a public client that reads a measured value of a machine, or all of them where the protocol has it so.
 /// None for a serial line: it has no address to read from here.
-pub fn one_line(machine: &MachineEntry, endpoint: &Endpoint) -> Option<String> {
-    let profile = Profile::built_in(&machine.kind)?;
+pub fn one_line(profile: &Profile, endpoint: &Endpoint) -> Option<String> {
     let (host, port) = endpoint.address.rsplit_once(':')?;
     // A value that moves shows that it is really read.
     let measured = |p: &&PointSpec| p.accuracy > 0.0;

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aegis_models::{Event, Seed, Site, Time};
+use aegis_models::{Event, MachineIx, Seed, Site, Time};
 use aegis_sim::host::Host;
 use aegis_sim::host::door::Setting;
 use aegis_sim::host::state::StateFolder;
@@ -161,9 +161,10 @@ fn greeting(args: &Args, site: &Site) -> anyhow::Result<String> {
         return Ok(format!("{}\n", serde_json::to_string(site)?));
     }
     let mut text = format!("{:<8} {:<11} {:<17} a public client\n", "machine", "protocol", "address");
-    for m in &site.machines {
+    for (i, m) in site.machines.iter().enumerate() {
+        let profile = site.profile(MachineIx(i as u16));
         for e in &m.endpoints {
-            let client = client::one_line(m, e).unwrap_or_default();
+            let client = client::one_line(profile, e).unwrap_or_default();
             text += &format!("{:<8} {:<11} {:<17} {client}\n", m.name, e.protocol, e.address);
         }
     }

@@ -1,8 +1,8 @@
 //! Whether a scenario can be: every name in it, and every number.
 
-use aegis_models::profile::Access;
+use aegis_models::profile::{Access, PointSpec};
 use aegis_models::spell::nearest;
-use aegis_models::{Protocol, Site};
+use aegis_models::{Profile, Protocol, Site};
 use aegis_plant::Setup;
 use aegis_sim::link::LinkKind;
 use aegis_sim::{PersonFault, SensorFault, fault, kinds};
@@ -51,7 +51,7 @@ impl Scenario {
     }
 
     fn check_inject(&self, inject: &Inject, site: &Site) -> Result<(), Problem> {
-        let kind = known_machine(&inject.target, site)?;
+        let profile = known_machine(&inject.target, site)?;
         let fault = inject.fault.get_ref();
         let at = Some(inject.fault.span().start);
         if inject.onset >= self.duration {
@@ -69,7 +69,7 @@ impl Scenario {
             }
         }
         if let Some(person) = PersonFault::find(fault) {
-            return check_person(person, inject, &kind);
+            return check_person(person, inject, profile);
         }
         if !inject.threats.is_empty() {
             return Err((
@@ -78,7 +78,7 @@ impl Scenario {
             ));
         }
         if let Some(sensor) = SensorFault::find(fault) {
-            return check_sensor(sensor, inject, &kind);
+            return check_sensor(sensor, inject, profile);
         }
         if let Some(point) = &inject.point {
             return Err((
@@ -103,7 +103,8 @@ impl Scenario {
                 }
             };
         }
-        let faults = kinds::find(&kind).map_or(&[][..], |k| k.faults);
+        let kind = &profile.kind;
+        let faults = kinds::find(kind).map_or(&[][..], |k| k.faults);
         if !faults.iter().any(|f| f.name == fault) {
             let known = faults.iter().map(|f| f.name).chain(common_names());
             return Err((at, format!("no fault {fault:?} of a {kind}{}", nearest(fault, known))));
@@ -143,13 +144,13 @@ impl Scenario {
 
     fn check_expect(&self, e: &Expect, site: &Site) -> Result<(), Problem> {
         let at = Some(e.target.span().start);
-        let kind = known_machine(&e.target, site)?;
+        let profile = known_machine(&e.target, site)?;
         let fail = |problem: &str| Err((at, problem.to_owned()));
         for reached in &e.reaches {
             known_machine(reached, site)?;
         }
         if let Some(point) = &e.point {
-            known_point(point, &kind)?;
+            known_point(point, profile)?;
             if e.above.is_none() && e.below.is_none() {
                 return fail("a point needs above or below");
             }
@@ -191,14 +192,14 @@ fn common_names() -> impl Iterator<Item = &'static str> + Clone {
         .chain(PersonFault::ALL.into_iter().map(|f| f.common().name))
 }
 
-fn check_sensor(sensor: SensorFault, inject: &Inject, kind: &str) -> Result<(), Problem> {
+fn check_sensor(sensor: SensorFault, inject: &Inject, profile: &Profile) -> Result<(), Problem> {
     let at = Some(inject.fault.span().start);
     let fail = |problem: String| Err((at, problem));
     let (name, unit) = (sensor.common().name, sensor.common().unit);
     let Some(point) = &inject.point else {
         return fail(format!("{name} needs a point"));
     };
-    known_point(point, kind)?;
+    known_point(point, profile)?;
     match (unit, inject.magnitude) {
         (Some(unit), None) => return fail(format!("{name} needs a magnitude, in {unit}")),
         (None, Some(_)) => return fail(format!("{name} has no size: it takes no magnitude")),
@@ -217,7 +218,7 @@ fn check_sensor(sensor: SensorFault, inject: &Inject, kind: &str) -> Result<(), 
     Ok(())
 }
 
-fn check_person(person: PersonFault, inject: &Inject, kind: &str) -> Result<(), Problem> {
+fn check_person(person: PersonFault, inject: &Inject, profile: &Profile) -> Result<(), Problem> {
     let at = Some(inject.fault.span().start);
     let fail = |problem: String| Err((at, problem));
     let name = person.common().name;
@@ -233,9 +234,9 @@ fn check_person(person: PersonFault, inject: &Inject, kind: &str) -> Result<(), 
         }
     }
     match person {
-        PersonFault::WrongRecipe => check_recipe(inject, kind),
-        PersonFault::SkippedMaintenance if !has_maintenance(kind) => {
-            fail(format!("a {kind} has no scheduled maintenance that could be skipped"))
+        PersonFault::WrongRecipe => check_recipe(inject, profile),
+        PersonFault::SkippedMaintenance if !has_maintenance(profile) => {
+            fail(format!("a {} has no scheduled maintenance that could be skipped", profile.kind))
         }
         PersonFault::SkippedMaintenance => Ok(()),
         PersonFault::WrongApproval => fail(format!(
@@ -245,16 +246,16 @@ fn check_person(person: PersonFault, inject: &Inject, kind: &str) -> Result<(), 
 }
 
 /// Whether a kind can skip its maintenance: only a machine itself knows.
-fn has_maintenance(kind: &str) -> bool {
-    let (Some(found), Some(profile)) = (kinds::find(kind), aegis_models::Profile::built_in(kind)) else {
+fn has_maintenance(profile: &Profile) -> bool {
+    let Some(found) = kinds::find(&profile.kind) else {
         return false;
     };
     let rng = &mut aegis_models::Seed(0).stream("probe");
-    let setup = Setup { profile: &profile, iso_class: 5.0, volume_m3_per_ffu: 3.4, rng };
+    let setup = Setup { profile, iso_class: 5.0, volume_m3_per_ffu: 3.4, rng };
     (found.build)(setup).skip_maintenance(false)
 }
 
-fn check_recipe(inject: &Inject, kind: &str) -> Result<(), Problem> {
+fn check_recipe(inject: &Inject, profile: &Profile) -> Result<(), Problem> {
     let at = Some(inject.fault.span().start);
     let (Some(point), Some(value)) = (&inject.point, inject.magnitude) else {
         return Err((
@@ -262,9 +263,7 @@ fn check_recipe(inject: &Inject, kind: &str) -> Result<(), Problem> {
             "wrong_recipe needs a point and a magnitude: what is written, and where".to_owned(),
         ));
     };
-    known_point(point, kind)?;
-    let profile = aegis_models::Profile::built_in(kind).expect("the site is checked");
-    let spec = profile.points.iter().find(|p| &p.id == point.get_ref()).expect("a known point");
+    let spec = known_point(point, profile)?;
     if spec.access != Access::Write {
         let names: Vec<String> = profile
             .points
@@ -272,7 +271,8 @@ fn check_recipe(inject: &Inject, kind: &str) -> Result<(), Problem> {
             .filter(|p| p.access == Access::Write)
             .map(|p| format!("{:?}", p.id))
             .collect();
-        let problem = format!("{} cannot be written; of a {kind} can: {}", spec.id, names.join(", "));
+        let problem =
+            format!("{} cannot be written; of a {} can: {}", spec.id, profile.kind, names.join(", "));
         return Err((Some(point.span().start), problem));
     }
     let [low, high] = spec.range;
@@ -283,14 +283,11 @@ fn check_recipe(inject: &Inject, kind: &str) -> Result<(), Problem> {
 }
 
 fn check_operator(o: &Operator, site: &Site) -> Result<(), Problem> {
-    let kind = known_machine(&o.target, site)?;
+    let profile = known_machine(&o.target, site)?;
     let at = Some(o.target.span().start);
     match (o.does == Deed::Set, &o.point, o.value) {
         (true, Some(point), Some(value)) => {
-            known_point(point, &kind)?;
-            let ix = site.find(o.target.get_ref()).expect("it was just found");
-            let profile = site.profile(ix);
-            let spec = profile.points.iter().find(|p| p.id == *point.get_ref()).expect("it was just found");
+            let spec = known_point(point, profile)?;
             let [low, high] = spec.range;
             if spec.access != Access::Write {
                 return Err((Some(point.span().start), format!("{} cannot be written", spec.id)));
@@ -320,9 +317,10 @@ fn check_over(over: &Over, site: &Site) -> Result<(), Problem> {
     Err((Some(over.target.span().start), problem))
 }
 
-fn known_machine(name: &Spanned<String>, site: &Site) -> Result<String, Problem> {
+/// The profile of the machine of that name.
+fn known_machine<'a>(name: &Spanned<String>, site: &'a Site) -> Result<&'a Profile, Problem> {
     match site.find(name.get_ref()) {
-        Some(ix) => Ok(site.machine(ix).kind.clone()),
+        Some(ix) => Ok(site.profile(ix)),
         None => {
             let names = site.machines.iter().map(|m| m.name.as_str());
             let problem = format!("no machine {:?}{}", name.get_ref(), nearest(name.get_ref(), names));
@@ -331,12 +329,11 @@ fn known_machine(name: &Spanned<String>, site: &Site) -> Result<String, Problem>
     }
 }
 
-fn known_point(point: &Spanned<String>, kind: &str) -> Result<(), Problem> {
-    let profile = aegis_models::Profile::built_in(kind).expect("the site is checked");
-    if profile.point_ix(point.get_ref()).is_some() {
-        return Ok(());
+fn known_point<'a>(point: &Spanned<String>, profile: &'a Profile) -> Result<&'a PointSpec, Problem> {
+    if let Some(found) = profile.points.iter().find(|p| &p.id == point.get_ref()) {
+        return Ok(found);
     }
+    let (kind, name) = (&profile.kind, point.get_ref());
     let names = profile.points.iter().map(|p| p.id.as_str());
-    let problem = format!("a {kind} has no point {:?}{}", point.get_ref(), nearest(point.get_ref(), names));
-    Err((Some(point.span().start), problem))
+    Err((Some(point.span().start), format!("a {kind} has no point {name:?}{}", nearest(name, names))))
 }

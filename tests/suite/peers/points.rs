@@ -163,7 +163,7 @@ async fn walk(entry: &MachineEntry, endpoint: &Endpoint, cov: bool) {
     };
     for point in shown.into_iter().filter(|p| written(profile.point(*p))) {
         // Another value than the last: a command to do what is done already writes nothing.
-        let value = value(&profile, point, 5);
+        let value = value(&profile, point, 4);
         let outcome = wire.write(point, value).await;
         let id = &profile.point(point).id;
         if protocol == Protocol::Mtconnect {

@@ -107,20 +107,20 @@ impl Equipment {
         if self.control.state != ControlState::Remote {
             return (CANNOT_NOW, Vec::new());
         }
-        let state = self.process.state;
-        if command.selects.is_none() && command.enters == Some(state) {
-            return (ALREADY, Vec::new());
-        }
-        let pending = self.remote.pending.len();
-        if (!command.states.is_empty() && !command.states.contains(&state))
-            || pending >= limits::GEM_PENDING_COMMANDS
-        {
-            return (CANNOT_NOW, Vec::new());
-        }
         let (writes, ppid) = match self.writes_of(&command, &values) {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
+        let state = self.process.state;
+        let there = command.selects.is_none() && command.enters == Some(state);
+        // A machine that stands for want of work is idle, and must be told to stop all the same: work may come.
+        if there && writes.iter().all(|(point, value)| self.machine.value(*point) == *value) {
+            return (ALREADY, Vec::new());
+        }
+        let fits = there || command.states.is_empty() || command.states.contains(&state);
+        if !fits || self.remote.pending.len() >= limits::GEM_PENDING_COMMANDS {
+            return (CANNOT_NOW, Vec::new());
+        }
         if !self.write(&writes) {
             return (CANNOT_NOW, Vec::new());
         }
