@@ -8,11 +8,8 @@
 //!   load 10 s, stabilise 8 s, main etch until the endpoint (about 40 s), over etch 25 s
 //! ```
 
-use aegis_models::physics::helium_gap::helium_w_per_m2_k;
 use aegis_models::physics::plasma_etch::{emission_share, rate_share, seasoning};
 use aegis_models::physics::rf_match::LNetwork;
-use aegis_models::physics::thermal::{convection_factor, lumped_after};
-use aegis_models::physics::throttle::{Throttle, pressure_after};
 use aegis_models::{Command, PointIx, Record, Rng, ThreatKind, Time};
 
 use super::control::{places, refuse, switch, take};
@@ -21,7 +18,11 @@ use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
     UnknownFault,
 };
+use chamber::Chamber;
+use chuck::{CHUCK_L_PER_MIN, Chuck};
 
+mod chamber;
+mod chuck;
 #[cfg(test)]
 mod tests;
 
@@ -115,13 +116,6 @@ const DUMMIES: f64 = 8.0;
 const SEASON: (f64, f64) = (0.04, 20.0);
 /// Light that the window loses in an hour of plasma [1/h].
 const WINDOW_PER_HOUR: f64 = 0.001;
-/// Throttle and pump, chamber [l], and what walls and wafer give off [sccm].
-const THROTTLE: Throttle = Throttle { open_l_per_s: 880.0, exponent: 2.4 };
-const VOLUME_L: f64 = 30.0;
-const OUTGAS_SCCM: f64 = 0.7;
-/// Flow controllers and pressure control [s].
-const MFC_TAU_S: f64 = 1.0;
-const THROTTLE_TAU_S: f64 = 1.5;
 /// Plasma behind the matches: coil and bias at the nominal point [ohm]; the matches follow in [s]. Resistance rises with
 /// pressure and falls with the density that the coil makes, as both load capacitors of the LAM 9600 show.
 const COIL_OHM: f64 = 2.0;
@@ -139,20 +133,6 @@ const NITROGEN_COUNTS: f64 = 40.0;
 const NITROGEN_PER_SCCM: f64 = 30.0;
 /// Share of rate that a sccm of air costs [-].
 const AIR_COSTS: f64 = 0.01;
-/// Wafer of 200 mm: area [m2], heat capacity [J/K], share of all power that heats it, accommodation of its back.
-const WAFER_M2: f64 = 0.0314;
-const WAFER_J_PER_K: f64 = 37.0;
-const WAFER_HEAT: f64 = 0.42;
-const ACCOMMODATION: f64 = 0.15;
-/// Helium: pressure [Torr], flow past a sound seal [sccm], and the pressure that a flow beyond it costs [1/-].
-const HELIUM_TORR: f64 = 10.0;
-const HELIUM_SCCM: f64 = 2.0;
-const HELIUM_DROOP: f64 = 0.07;
-/// Chuck: heat capacity [J/K], conductance at nominal flow [W/K], flow [l/min], what the loop's exchanger adds [K].
-const CHUCK_J_PER_K: f64 = 4_000.0;
-const CHUCK_W_PER_K: f64 = 60.0;
-const CHUCK_L_PER_MIN: f64 = 8.0;
-const EXCHANGER_K: f64 = 2.0;
 /// Wafer temperature of a sound tool at the end of the main etch [degC], and the rate's reference.
 const WAFER_C: f64 = 37.5;
 /// Current of the pump's drive at nominal [A], and what a lost share of speed adds.
@@ -239,28 +219,16 @@ struct Etcher {
     plateau: (f64, f64),
     /// Base pressure before this wafer [uTorr] -- state.
     base_utorr: f64,
-    bcl3: f64,
-    cl2: f64,
-    pressure: f64,
-    throttle_pct: f64,
+    chamber: Chamber,
     coil_match: LNetwork,
     bias_match: LNetwork,
     reflected: f64,
-    wafer_c: f64,
-    hottest_c: f64,
-    chuck_c: f64,
-    /// Conductance of the chuck's loop for the flow that it was worked out for [-, -].
-    convection: (f64, f64),
+    chuck: Chuck,
     down_s: f64,
     bad: u32,
-    /// Faults.
+    /// Faults of match and window; chamber and chuck have their own.
     mismatch: f64,
-    mfc: f64,
-    leak: f64,
-    helium: f64,
-    cooling: f64,
     clouded: f64,
-    pump: f64,
     /// Nobody cleans the chamber.
     skipped: bool,
 }
@@ -292,26 +260,15 @@ impl Etcher {
             glow: 1.0,
             plateau: (0.0, 0.0),
             base_utorr: 10.0,
-            bcl3: 0.0,
-            cl2: 0.0,
-            pressure: 0.01,
-            throttle_pct: 100.0,
+            chamber: Chamber::empty(),
             coil_match: LNetwork::matching(COIL_OHM * coil),
             bias_match: LNetwork::matching(BIAS_OHM),
             reflected: 0.0,
-            wafer_c: 25.0,
-            hottest_c: 25.0,
-            chuck_c: 22.5,
-            convection: (1.0, 1.0),
+            chuck: Chuck::rested(),
             down_s: 0.0,
             bad: 0,
             mismatch: 0.0,
-            mfc: 0.0,
-            leak: 0.0,
-            helium: 0.0,
-            cooling: 0.0,
             clouded: 0.0,
-            pump: 0.0,
             skipped: false,
         }
     }
@@ -377,36 +334,9 @@ impl Etcher {
         let thick = self.job.map_or(0.0, |j| j.quality.thickness_pct);
         self.film_nm = FILM_NM * (1.0 + thick / 100.0) * (1.0 + 0.004 * rng.normal());
         (self.etch_s, self.glow, self.plateau, self.reported) = (0.0, 1.0, (0.0, 0.0), false);
-        self.hottest_c = 0.0;
+        self.chuck.hottest_c = 0.0;
         // Grippers are not clocks.
         (Phase::Load, LOAD_S * rng.between(0.95, 1.05))
-    }
-
-    /// Gas, throttle and pressure.
-    fn flow(&mut self, dt_s: f64) {
-        let program = self.program();
-        let on = self.plasma() || self.phase == Phase::Stabilise;
-        let share = dt_s / (MFC_TAU_S + dt_s);
-        let told = if on { (program.bcl3_sccm, program.cl2_sccm) } else { (0.0, 0.0) };
-        self.bcl3 += share * (told.0 - self.bcl3);
-        self.cl2 += share * (told.1 - self.cl2);
-        if !on {
-            // Open to the pump; what it reaches is what leaks and what the walls give off.
-            self.throttle_pct = 100.0;
-        } else if self.throttle_pct > 99.0 {
-            // The recipe's own opening, from where control begins.
-            self.throttle_pct = 49.0;
-        } else {
-            let error = self.pressure / program.pressure_mtorr - 1.0;
-            let pace = (dt_s / THROTTLE_TAU_S * error).clamp(-0.05, 0.05);
-            self.throttle_pct = (self.throttle_pct * (1.0 + pace)).clamp(5.0, 98.0);
-        }
-        let all = self.bcl3 + self.cl2 * (1.0 - self.mfc) + self.leak + OUTGAS_SCCM;
-        let speed = THROTTLE.speed_l_per_s(self.throttle_pct) * (1.0 - self.pump);
-        self.pressure = pressure_after(self.pressure, all, speed, VOLUME_L, dt_s);
-        if self.phase == Phase::Load {
-            self.base_utorr = 1_000.0 * self.pressure;
-        }
     }
 
     /// Matches, film and light.
@@ -417,7 +347,7 @@ impl Etcher {
         }
         let program = self.program();
         let forward = program.source_w * (mains / 0.9).min(1.0);
-        let (power, dense) = (forward / 350.0, self.pressure / 12.0);
+        let (power, dense) = (forward / 350.0, self.chamber.pressure / 12.0);
         let r = COIL_OHM * self.coil * (1.0 + 0.08 * (dense - 1.0) - 0.1 * (power - 1.0));
         let bias_r = BIAS_OHM * (1.0 + 0.08 * (dense - 1.0) - 0.1 * (power - 1.0));
         let mut coil = LNetwork::matching(r);
@@ -429,12 +359,12 @@ impl Etcher {
         self.reflected = 1.0 + forward * self.coil_match.reflected_share(r);
         self.rf_hours += dt_s / 3_600.0;
         let delivered = (forward - self.reflected).max(0.0) / 350.0;
-        let chlorine = self.cl2 * (1.0 - self.mfc) / 75.0;
+        let chlorine = self.chamber.chlorine() / 75.0;
         let rate = RATE_NM_PER_MIN
             * self.rate
-            * rate_share(delivered, chlorine, dense, self.wafer_c - WAFER_C)
+            * rate_share(delivered, chlorine, dense, self.chuck.wafer_c - WAFER_C)
             * seasoning(self.since_clean, SEASON.0, SEASON.1)
-            * (1.0 - AIR_COSTS * self.leak).max(0.1);
+            * (1.0 - AIR_COSTS * self.chamber.leak).max(0.1);
         if self.phase == Phase::Main {
             self.etch_s += dt_s;
         }
@@ -457,38 +387,6 @@ impl Etcher {
         FILM_COUNTS * self.bright * emission_share(delivered) * self.glow * self.window()
     }
 
-    /// Helium's pressure and flow [Torr, sccm].
-    fn helium(&self) -> (f64, f64) {
-        if !self.plasma() {
-            return (0.0, 0.0);
-        }
-        let torr = HELIUM_TORR / (1.0 + HELIUM_DROOP * self.helium);
-        (torr, HELIUM_SCCM * (1.0 + self.helium) * torr / HELIUM_TORR)
-    }
-
-    /// Wafer, chuck and water.
-    fn heat(&mut self, supply: &Supply, dt_s: f64) {
-        let program = self.program();
-        let heat = if self.plasma() {
-            WAFER_HEAT * (program.source_w + program.bias_w - self.reflected)
-        } else {
-            0.0
-        };
-        let through = WAFER_M2 * helium_w_per_m2_k(self.helium().0.max(0.5), ACCOMMODATION);
-        self.wafer_c = lumped_after(self.wafer_c, heat, through, self.chuck_c, WAFER_J_PER_K, dt_s);
-        if self.plasma() {
-            self.hottest_c = self.hottest_c.max(self.wafer_c);
-        }
-        let flow = supply.process_water.flow * (1.0 - self.cooling);
-        if self.convection.0 != flow {
-            self.convection = (flow, convection_factor(flow));
-        }
-        let ua = CHUCK_W_PER_K * self.convection.1;
-        let into = through * (self.wafer_c - self.chuck_c);
-        let water = supply.process_water.temp_c + EXCHANGER_K;
-        self.chuck_c = lumped_after(self.chuck_c, into, ua, water, CHUCK_J_PER_K, dt_s);
-    }
-
     /// The wafer's record, in the order of the profile's fields, and what it adds to its lot.
     fn report(&mut self, cx: &mut Step<'_>) {
         let noise: [f64; 3] = std::array::from_fn(|_| cx.rng.normal());
@@ -498,7 +396,7 @@ impl Etcher {
             self.etch_s,
             plateau * (1.0 + 0.004 * noise[0]),
             self.base_utorr * (1.0 + 0.03 * noise[1]),
-            self.hottest_c + 0.1 * noise[2],
+            self.chuck.hottest_c + 0.1 * noise[2],
             self.rf_hours,
             self.since_clean,
         ];
@@ -508,17 +406,20 @@ impl Etcher {
         let p = PROGRAMS[self.recipe];
         let nominal = rate_share(p.source_w / 350.0, p.cl2_sccm / 75.0, p.pressure_mtorr / 12.0, 0.0);
         let pace = self.etch_s * nominal / (60.0 * FILM_NM / RATE_NM_PER_MIN);
-        let warm = self.hottest_c - WAFER_C;
+        let warm = self.chuck.hottest_c - WAFER_C;
         let falls = (cx.supply.air.particles_per_m3 / 400.0 - 1.0).max(0.0);
         let added = Quality {
             cd_nm: 0.4 * (warm.abs() - 2.0).max(0.0) + 20.0 * (pace - 1.06).max(0.0),
-            defects_per_wafer: 0.02 * falls + 0.5 * self.leak,
+            defects_per_wafer: 0.02 * falls + 0.5 * self.chamber.leak,
             ..Quality::default()
         };
         let incoming = self.job.map(|j| j.quality).unwrap_or_default();
         cx.given.finished = self.lot.done(incoming, added, CARRIER_S);
         let missed = self.etch_s >= TIME_OUT_S;
-        let out = self.hottest_c > LIMIT_WAFER_C || pace > LIMIT_PACE || self.leak > LIMIT_AIR_SCCM || missed;
+        let out = self.chuck.hottest_c > LIMIT_WAFER_C
+            || pace > LIMIT_PACE
+            || self.chamber.leak > LIMIT_AIR_SCCM
+            || missed;
         self.bad = if out { self.bad + 1 } else { 0 };
         if self.bad == LOST_WAFERS {
             cx.image
@@ -543,7 +444,7 @@ impl Etcher {
         let lit = |value: f64| if self.plasma() { value } else { 0.0 };
         let forward = program.source_w * (supply.mains / 0.9).min(1.0);
         let light = emission_share((forward - self.reflected).max(0.0) / 350.0) * self.window();
-        let (he_torr, he_sccm) = self.helium();
+        let (he_torr, he_sccm) = self.chuck.helium(self.plasma());
         let water_flow = CHUCK_L_PER_MIN * supply.process_water.flow;
         let values: [f64; POINTS.len()] = [
             f64::from(state),
@@ -554,10 +455,10 @@ impl Etcher {
             program.pressure_mtorr,
             program.bcl3_sccm,
             program.cl2_sccm,
-            self.bcl3,
-            self.cl2,
-            self.pressure,
-            self.throttle_pct,
+            self.chamber.bcl3,
+            self.chamber.cl2,
+            self.chamber.pressure,
+            self.chamber.throttle_pct,
             lit(forward),
             self.reflected,
             100.0 * self.coil_match.shunt_s / LOAD_SCALE_S,
@@ -566,15 +467,15 @@ impl Etcher {
             100.0 * self.bias_match.shunt_s / LOAD_SCALE_S,
             100.0 * self.bias_match.series_ohm / TUNE_SCALE_OHM,
             lit(self.counts(forward)),
-            lit((NITROGEN_COUNTS + NITROGEN_PER_SCCM * self.leak) * light),
+            lit((NITROGEN_COUNTS + NITROGEN_PER_SCCM * self.chamber.leak) * light),
             he_torr,
             he_sccm,
-            self.wafer_c,
-            self.chuck_c,
-            water_flow * (1.0 - self.cooling),
+            self.chuck.wafer_c,
+            self.chuck.chuck_c,
+            water_flow * (1.0 - self.chuck.cooling),
             supply.process_water.temp_c,
             water_flow,
-            PUMP_A * (1.0 + PUMP_ADDS * self.pump),
+            PUMP_A * (1.0 + PUMP_ADDS * self.chamber.pump),
             supply.exhaust_pa,
             400.0 * supply.mains,
         ];
@@ -595,9 +496,15 @@ fn toward(from: LNetwork, to: LNetwork, share: f64) -> LNetwork {
 impl Machine for Etcher {
     fn step(&mut self, cx: &mut Step<'_>) {
         self.advance(cx);
-        self.flow(cx.dt_s);
+        let program = self.program();
+        let on = self.plasma() || self.phase == Phase::Stabilise;
+        self.chamber.flow(on.then_some(program), cx.dt_s);
+        if self.phase == Phase::Load {
+            self.base_utorr = 1_000.0 * self.chamber.pressure;
+        }
         self.etch(cx.dt_s, cx.supply.mains);
-        self.heat(cx.supply, cx.dt_s);
+        let power = program.source_w + program.bias_w - self.reflected;
+        self.chuck.heat(self.plasma().then_some(power), cx.supply, cx.dt_s);
         self.show(cx);
         let takes = &mut cx.given.takes;
         takes.water_w = if self.plasma() { 3_500.0 } else { 2_000.0 };
@@ -620,12 +527,12 @@ impl Machine for Etcher {
         let size = fault.magnitude.max(0.0);
         match fault.name.as_str() {
             "rf_match_drift" => self.mismatch = size.min(0.3),
-            "mfc_drift" => self.mfc = size.min(0.9),
-            "chamber_leak" => self.leak = size,
-            "he_backside_leak" => self.helium = size.min(40.0),
-            "chuck_cooling" => self.cooling = size.min(0.95),
+            "mfc_drift" => self.chamber.mfc = size.min(0.9),
+            "chamber_leak" => self.chamber.leak = size,
+            "he_backside_leak" => self.chuck.helium = size.min(40.0),
+            "chuck_cooling" => self.chuck.cooling = size.min(0.95),
             "endpoint_clouded" => self.clouded = size.min(0.95),
-            "pump_degradation" => self.pump = size.min(0.8),
+            "pump_degradation" => self.chamber.pump = size.min(0.8),
             _ => return Err(super::unknown(fault, FAULTS)),
         }
         Ok(())
@@ -637,8 +544,8 @@ impl Machine for Etcher {
     }
 
     fn service(&mut self) {
-        (self.mismatch, self.mfc, self.leak, self.helium) = (0.0, 0.0, 0.0, 0.0);
-        (self.cooling, self.clouded, self.pump, self.bad) = (0.0, 0.0, 0.0, 0);
+        (self.mismatch, self.chamber.mfc, self.chamber.leak, self.chuck.helium) = (0.0, 0.0, 0.0, 0.0);
+        (self.chuck.cooling, self.clouded, self.chamber.pump, self.bad) = (0.0, 0.0, 0.0, 0);
         self.rf_hours = 0.0;
     }
 }
