@@ -78,9 +78,10 @@ impl Wire {
         Wire { door, profile, from_link, orders, image, records, now: Time::ZERO }
     }
 
-    /// Shows values, and what happened.
+    /// Shows values, and what happened, so much later that each point is due.
     fn publish(&mut self, samples: Vec<Sample>, records: Vec<Record>) {
-        self.now = self.now.after(Duration::from_secs(1));
+        let slowest = self.profile.points.iter().map(|p| p.period.0).max().expect("it has points");
+        self.now = self.now.after(slowest);
         let frame = Frame { time: self.now, machine: MachineIx(0), samples, records, bursts: vec![] };
         self.door.served().publish(&frame);
     }
