@@ -287,6 +287,20 @@ mod tests {
     }
 
     #[test]
+    fn a_waveform_is_told_once_and_not_long_after_its_time() {
+        let mut stamps = Stamps::default();
+        stamps.fit(1, 1);
+        let skew = (OPCUA_SKEW.as_nanos() / 100) as i64;
+        let now = 100 * skew;
+        stamps.read(&change(1.0, Some(now), Some(now)));
+        assert_eq!(stamps.judge_wave(0, now - skew - 1), None);
+        assert_eq!(stamps.judge_wave(0, now - skew), Some((By::Source, now - skew)));
+        assert_eq!(stamps.judge_wave(0, now - skew), None);
+        assert_eq!(stamps.judge_wave(0, now + 1), Some((By::Source, now + 1)));
+        assert_eq!(stamps.newest(), Some(now + 1));
+    }
+
+    #[test]
     fn a_clock_that_was_set_back_is_heard_on() {
         let mut stamps = Stamps::default();
         let set_back = [900, 901, 300, 301].map(|t| change(t as f64, Some(t * SECOND), None));

@@ -129,3 +129,33 @@ impl Client {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waveform_comes_back_and_anything_else_is_none() {
+        let value = data_value(&[1.5, -2.0], 7);
+        assert_eq!(samples(&value), Some((7, vec![1.5, -2.0])));
+        let doubles = DataValue { value: Some(Variant::from(vec![0.1, 0.2])), ..value.clone() };
+        assert_eq!(samples(&doubles), Some((7, vec![0.1, 0.2])));
+        let wrong = [
+            DataValue { source_timestamp: None, ..value.clone() },
+            DataValue { status: Some(StatusCode::BadSensorFailure), ..value.clone() },
+            DataValue { value: Some(Variant::from(1.0f32)), ..value.clone() },
+            DataValue { value: Some(Variant::from(vec![1.0f32, f32::NAN])), ..value.clone() },
+            DataValue { value: Some(Variant::from(Vec::<f32>::new())), ..value.clone() },
+            DataValue { value: None, ..value },
+        ];
+        assert!(wrong.iter().all(|v| samples(v).is_none()));
+    }
+
+    #[test]
+    fn a_waveform_that_no_message_holds_is_refused() {
+        let mut mill = Profile::built_in("cnc").unwrap();
+        mill.bursts[0].samples = OPCUA_ARRAY as u32 + 1;
+        let refused = Wave::all(&mill).unwrap_err().to_string();
+        assert!(refused.contains("65537") && refused.contains("65536"), "{refused}");
+    }
+}

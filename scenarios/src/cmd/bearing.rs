@@ -169,6 +169,25 @@ fn words(v: &BearingVerdict, shaft: Option<&[ShaftFinding]>) -> String {
 mod tests {
     use super::*;
 
+    /// Unbalance of 4 mm/s at 25 Hz is 0.889 m/s2 of amplitude, here in g.
+    #[test]
+    fn a_shaft_is_judged_by_what_a_unit_of_the_recording_is() {
+        let omega = std::f64::consts::TAU * 25.0;
+        let amplitude = 4.0e-3 * std::f64::consts::SQRT_2 * omega / 9.806_65;
+        // A sine by its difference equation: the step is so small that three terms of its series are exact.
+        let step = omega / 25_600.0;
+        let first = step * (1.0 - step.powi(2) / 6.0 + step.powi(4) / 120.0);
+        let twice_cos = 2.0 - step.powi(2) + step.powi(4) / 12.0;
+        let sine = std::iter::successors(Some((0.0, first)), |(a, b)| Some((*b, twice_cos * b - a)));
+        let g: Vec<f64> = sine.take(25_600).map(|(x, _)| amplitude * x).collect();
+        let told =
+            |scale| shaft(&g, scale, 25_600.0, 1_500.0).map(|f| f.iter().map(|f| f.fault.word()).collect());
+        assert_eq!(told(9.806_65).unwrap(), ["unbalance"]);
+        assert_eq!(told(1.0).unwrap(), [""; 0], "below zone B it is a shaft that turns");
+        let refused: anyhow::Result<Vec<&str>> = told(-1.0);
+        assert!(refused.unwrap_err().to_string().starts_with("--scale -1"));
+    }
+
     #[test]
     fn a_waveform_is_one_column_without_a_gap() {
         let dir = tempfile::tempdir().unwrap();
