@@ -18,7 +18,7 @@ use aegis_models::{Command, PointIx, Profile, Rng, ThreatKind, Time};
 
 use super::control::{refuse, switch, take};
 use super::spindle::{Design, Edge, Plan, Spindle};
-use crate::vibration::{Spall, Vibration};
+use crate::vibration::Vibration;
 use crate::{FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, UnknownFault};
 
 #[cfg(test)]
@@ -419,12 +419,7 @@ impl Machine for Cnc {
     }
 
     fn burst(&mut self, spec: &BurstSpec, rng: &mut Rng) -> Option<Vec<f64>> {
-        // A spindle that is on its way up or down has no orders.
-        if self.spindle.speed == 0.0 || self.spindle.speed != self.speed_sp {
-            return None;
-        }
-        let bearing = spec.bearing.bearing();
-        Some(self.vibration().burst(&bearing, Spall::Outer, spec.rate_hz, spec.samples as usize, rng))
+        self.spindle.burst(self.speed_sp, &self.vibration(), spec, rng)
     }
 
     fn service(&mut self) {

@@ -7,10 +7,13 @@
 
 use aegis_models::physics::chatter::Mode;
 use aegis_models::physics::cutting::{MILD_STEEL, power_kw};
+use aegis_models::physics::vibration::unbalance_factor;
+use aegis_models::profile::BurstSpec;
 use aegis_models::{Command, PointIx, Rng, ThreatKind, Time};
 
 use super::control::{places, refuse, switch, take};
 use super::spindle::{Design, Edge, Plan, Spindle};
+use crate::vibration::Vibration;
 use crate::{E10, FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, UnknownFault};
 
 #[cfg(test)]
@@ -99,6 +102,12 @@ const FINISH_VIBRATION: f64 = 0.7;
 const IDLE_VIBRATION: f64 = 0.35;
 const CHATTER_GAIN: f64 = 16.0;
 const BASE_ENVELOPE: f64 = 0.4;
+/// Residual unbalance of chuck and bar at nominal speed [mm/s RMS], noise of the turning spindle and of the cut [m/s2 RMS],
+/// and how hard a spalled race shocks for each gE of envelope [m/s2].
+const UNBALANCE_MM_S: f64 = 0.25;
+const IDLE_NOISE: f64 = 0.5;
+const CUT_NOISE: f64 = 0.9;
+const SHOCK_PER_GE: f64 = 12.0;
 /// A shaft is out of tolerance beyond this growth over the warm spindle's [um].
 const TOLERANCE_UM: f64 = 40.0;
 /// The mode of bar and turret that can chatter; the cut meets its own wave once a turn.
@@ -310,6 +319,28 @@ impl Lathe {
         base + self.excess + 0.02 * self.bearing
     }
 
+    /// What an accelerometer at the front bearing picks up now.
+    fn vibration(&self) -> Vibration {
+        let turns = self.spindle.turns();
+        let (cut, noise) = match self.pass() {
+            Some(_) if self.phase == Phase::Rough => (ROUGH_VIBRATION * self.stock, CUT_NOISE),
+            Some(_) => (FINISH_VIBRATION, CUT_NOISE),
+            None => (IDLE_VIBRATION * turns, IDLE_NOISE * turns),
+        };
+        let unbalance = UNBALANCE_MM_S * unbalance_factor(self.spindle.speed, SPEED_RPM);
+        Vibration {
+            rpm: self.spindle.speed,
+            unbalance_mm_s: unbalance,
+            misalignment_mm_s: 0.1 * turns,
+            looseness_mm_s: 0.0,
+            // The bar is never quite round: the cut swells twice a turn.
+            passing: (2.0, (cut - unbalance).max(0.0)),
+            tone: (MODE.frequency_hz, self.excess),
+            shock_m_s2: SHOCK_PER_GE * self.bearing * turns,
+            noise_m_s2: noise,
+        }
+    }
+
     fn harm(&mut self, cx: &mut Step<'_>) {
         let grown = self.spindle.growth() - self.spindle.warm_growth > TOLERANCE_UM;
         let bad = grown || self.edge.spent() || self.excess > 4.0;
@@ -404,6 +435,10 @@ impl Machine for Lathe {
     fn skip_maintenance(&mut self, skip: bool) -> bool {
         self.skipped = skip;
         true
+    }
+
+    fn burst(&mut self, spec: &BurstSpec, rng: &mut Rng) -> Option<Vec<f64>> {
+        self.spindle.burst(self.speed_sp, &self.vibration(), spec, rng)
     }
 
     fn service(&mut self) {

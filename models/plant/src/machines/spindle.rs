@@ -6,8 +6,12 @@
 //!                      growth = alpha L (T - 20)
 //! ```
 
+use aegis_models::Rng;
 use aegis_models::physics::thermal::{convection_factor, growth_um, lumped_after};
 use aegis_models::physics::tool_life::{END_OF_LIFE_VB_MM, life_at_speed, wear_force_factor};
+use aegis_models::profile::BurstSpec;
+
+use crate::vibration::{Spall, Vibration};
 
 /// Temperature at which a length was set to zero [degC].
 pub(super) const REFERENCE_C: f64 = 20.0;
@@ -134,6 +138,19 @@ impl Spindle {
     /// Growth now [um].
     pub(super) fn growth(&self) -> f64 {
         growth_um(self.design.length_m, self.temp - REFERENCE_C)
+    }
+
+    /// A waveform of that vibration, from a race that is spalled where it stands. There is none while the shaft is on its
+    /// way to the speed that it is told [rpm]: it has no orders then.
+    pub(super) fn burst(
+        &self,
+        told: f64,
+        v: &Vibration,
+        spec: &BurstSpec,
+        rng: &mut Rng,
+    ) -> Option<Vec<f64>> {
+        (self.speed > 0.0 && self.speed == told)
+            .then(|| v.burst(&spec.bearing.bearing(), Spall::Outer, spec.rate_hz, spec.samples as usize, rng))
     }
 
     /// A crew makes good what has failed.
