@@ -1,9 +1,10 @@
 //! How a tool's time and a line's lots are counted.
 
 use aegis_plant::{E10, Quality};
+use serde::Serialize;
 
 /// What a line has made.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LineMetrics {
     /// How long was measured [s].
     pub span_s: f64,
@@ -13,6 +14,8 @@ pub struct LineMetrics {
     pub lost: u32,
     /// Lots an hour [1/h].
     pub throughput_per_h: f64,
+    /// Carriers brought to their places an hour [1/h].
+    pub carried_per_h: f64,
     /// From release to completion, mean over the completed that were released in the run [s].
     pub cycle_time_s: f64,
     /// Lots under way, mean over time.
@@ -20,7 +23,7 @@ pub struct LineMetrics {
 }
 
 /// How a tool has spent its time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ToolMetrics {
     /// The machine.
     pub machine: String,
@@ -36,8 +39,17 @@ pub struct ToolMetrics {
     pub oee: Oee,
 }
 
+/// What a line has made, and with what.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Production {
+    /// The line.
+    pub line: LineMetrics,
+    /// Its tools, in the order of the routes.
+    pub tools: Vec<ToolMetrics>,
+}
+
 /// Overall equipment efficiency and its factors, each in [0, 1] (SEMI E79-0304).
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Oee {
     /// Uptime over all time (availability efficiency).
     pub availability: f64,
@@ -133,6 +145,7 @@ pub(super) struct LineClock {
     timed: u32,
     cycle_s: f64,
     pub lost: u32,
+    pub carried: u32,
 }
 
 impl LineClock {
@@ -158,6 +171,7 @@ impl LineClock {
             completed: self.completed,
             lost: self.lost,
             throughput_per_h: per(3_600.0 * f64::from(self.completed), self.span_s),
+            carried_per_h: per(3_600.0 * f64::from(self.carried), self.span_s),
             cycle_time_s: per(self.cycle_s, f64::from(self.timed)),
             wip: per(self.lot_s, self.span_s),
         }

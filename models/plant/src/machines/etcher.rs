@@ -112,6 +112,8 @@ const REPORT_S: f64 = 1.5;
 const CLEAN_HOURS: f64 = 60.0;
 const DUMMIES: f64 = 8.0;
 const SEASON: (f64, f64) = (0.04, 20.0);
+/// A chuck that has stood for so long is cold [s]: plasma without product warms it before the next wafer.
+const COLD_S: f64 = 60.0;
 /// Light that the window loses in an hour of plasma [1/h].
 const WINDOW_PER_HOUR: f64 = 0.001;
 /// Throttle and pump, chamber [l], and what walls and wafer give off [sccm].
@@ -251,6 +253,8 @@ struct Etcher {
     /// Conductance of the chuck's loop for the flow that it was worked out for [-, -].
     convection: (f64, f64),
     down_s: f64,
+    /// How long it has stood since the last plasma [s] -- state.
+    idle_s: f64,
     bad: u32,
     /// Faults.
     mismatch: f64,
@@ -303,6 +307,7 @@ impl Etcher {
             chuck_c: 22.5,
             convection: (1.0, 1.0),
             down_s: 0.0,
+            idle_s: 0.0,
             bad: 0,
             mismatch: 0.0,
             mfc: 0.0,
@@ -330,6 +335,9 @@ impl Etcher {
             self.down_s = RESTART_S;
         }
         self.down_s = (self.down_s - cx.dt_s).max(0.0);
+        if self.phase == Phase::Idle {
+            self.idle_s += cx.dt_s;
+        }
         if !self.enabled || self.down_s > 0.0 {
             (self.phase, self.left_s) = (Phase::Idle, 0.0);
             return;
@@ -349,8 +357,11 @@ impl Etcher {
         }
         (self.phase, self.left_s) = match self.phase {
             Phase::Load => (Phase::Stabilise, STABILISE_S),
-            Phase::Stabilise if self.since_clean < DUMMIES => (Phase::Season, OVER_S + 40.0),
-            Phase::Stabilise => (Phase::Main, TIME_OUT_S + 1.0),
+            Phase::Stabilise => {
+                let dummy = self.since_clean < DUMMIES || self.idle_s > COLD_S;
+                self.idle_s = 0.0;
+                if dummy { (Phase::Season, OVER_S + 40.0) } else { (Phase::Main, TIME_OUT_S + 1.0) }
+            }
             Phase::Main => (Phase::Over, OVER_S),
             Phase::Over if self.rf_hours >= CLEAN_HOURS && !self.skipped => {
                 (self.rf_hours, self.since_clean) = (0.0, 0.0);
