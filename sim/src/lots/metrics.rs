@@ -77,7 +77,9 @@ pub(super) struct ToolClock {
     lots: u32,
     pieces: f64,
     good: f64,
-    /// Productive time of the lot in work, and of all finished ones [s].
+    /// Pieces of lots whose work was all seen.
+    paced: f64,
+    /// Productive time of the lot in work, and of those [s].
     lot_s: f64,
     finished_s: f64,
     /// Its best pace so far [s a piece].
@@ -96,16 +98,18 @@ impl ToolClock {
         }
     }
 
-    /// A lot of so many pieces is finished.
-    pub fn finish(&mut self, pieces: u32, was: Quality, is: Quality, dies_per_wafer: f64) {
+    /// A lot of so many pieces is finished. What was found at work says nothing of the pace.
+    pub fn finish(&mut self, pieces: u32, found: bool, was: Quality, is: Quality, dies_per_wafer: f64) {
         let n = f64::from(pieces);
         let killed = (is.defects_per_wafer - was.defects_per_wafer).max(0.0) / dies_per_wafer;
         let weak = (is.weak_joints - was.weak_joints).max(0.0);
         self.good += n * (1.0 - (killed + weak).min(1.0));
-        let pace = self.lot_s / n;
-        self.best_s = Some(self.best_s.map_or(pace, |b| b.min(pace)));
-        self.finished_s += self.lot_s;
-        (self.pieces, self.lots, self.lot_s) = (self.pieces + n, self.lots + 1, 0.0);
+        let lot_s = std::mem::take(&mut self.lot_s);
+        (self.pieces, self.lots) = (self.pieces + n, self.lots + 1);
+        if !found {
+            self.best_s = Some(self.best_s.map_or(lot_s / n, |b| b.min(lot_s / n)));
+            (self.paced, self.finished_s) = (self.paced + n, self.finished_s + lot_s);
+        }
     }
 
     /// Counts anew. The best pace is the tool's own and stays.
@@ -129,7 +133,7 @@ impl ToolClock {
             oee: Oee {
                 availability: share(up, total),
                 operational: share(of(E10::Productive), up),
-                rate: share(self.best_s.unwrap_or(0.0) * self.pieces, self.finished_s),
+                rate: share(self.best_s.unwrap_or(0.0) * self.paced, self.finished_s),
                 quality: share(self.good, self.pieces),
             },
         }

@@ -76,7 +76,7 @@ struct Lot {
 }
 
 impl Lots {
-    /// The lots of that site, a lot in every tool; none where no route has all its tools, and work is without end.
+    /// The lots of that site, some under way; none where no route has all its tools, and work is without end.
     pub fn new(site: &Site) -> Option<Lots> {
         let rail = site.rail.as_ref()?;
         let mut tools: Vec<Tool> = Vec::new();
@@ -119,7 +119,7 @@ impl Lots {
         Some(lots)
     }
 
-    /// A run finds a lot in every tool, of the routes in turn; tools of a kind are not done with theirs at once.
+    /// A run finds a lot in two of three tools of a kind, of the routes in turn; they are not done with theirs at once.
     fn find_under_way(&mut self) {
         for tool in 0..self.tools.len() {
             let visits: Vec<(usize, usize)> = self
@@ -136,8 +136,12 @@ impl Lots {
             let (route, step) = visits[tool % visits.len()];
             let line = &self.routes[route];
             let (of, pieces) = (&line.tools[step], line.route.steps[step].pieces);
-            let place = 1 + of.iter().position(|t| *t == tool).expect("it is one of them");
-            let left = pieces.div_ceil(of.len() as u32) * place as u32;
+            let place = of.iter().position(|t| *t == tool).expect("it is one of them") as u32;
+            let busy = (2 * of.len() as u32).div_ceil(3);
+            if place >= busy {
+                continue;
+            }
+            let left = pieces.div_ceil(busy) * (place + 1);
             let lot = self.begin(route, None);
             let begun = self.lots.get_mut(&lot).expect("it was just begun");
             (begun.step, begun.at, begun.left) = (step, Some(tool), Some(left.min(pieces)));
@@ -233,7 +237,7 @@ impl Lots {
             let number = job.lot;
             let lot = self.lots.get_mut(&number).expect("a lot in work exists");
             let dies = f64::from(self.routes[lot.route].route.dies_per_wafer);
-            t.clock.finish(job.pieces, lot.quality, quality, dies);
+            t.clock.finish(job.pieces, lot.left.is_some(), lot.quality, quality, dies);
             (lot.quality, lot.step, lot.left) = (quality, lot.step + 1, None);
             (t.work, lot.at) = (None, Some(tool));
             t.done.push(number);

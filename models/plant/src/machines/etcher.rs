@@ -112,8 +112,9 @@ const REPORT_S: f64 = 1.5;
 const CLEAN_HOURS: f64 = 60.0;
 const DUMMIES: f64 = 8.0;
 const SEASON: (f64, f64) = (0.04, 20.0);
-/// A chuck that has stood for so long is cold [s]: plasma without product warms it before the next wafer.
-const COLD_S: f64 = 60.0;
+/// A chuck that has stood for so long is cold [s], and plasma without product warms it before the next wafer for so long [s].
+const COLD_S: f64 = 30.0;
+const WARM_S: f64 = 130.0;
 /// Light that the window loses in an hour of plasma [1/h].
 const WINDOW_PER_HOUR: f64 = 0.001;
 /// Throttle and pump, chamber [l], and what walls and wafer give off [sccm].
@@ -358,9 +359,12 @@ impl Etcher {
         (self.phase, self.left_s) = match self.phase {
             Phase::Load => (Phase::Stabilise, STABILISE_S),
             Phase::Stabilise => {
-                let dummy = self.since_clean < DUMMIES || self.idle_s > COLD_S;
-                self.idle_s = 0.0;
-                if dummy { (Phase::Season, OVER_S + 40.0) } else { (Phase::Main, TIME_OUT_S + 1.0) }
+                let cold = std::mem::take(&mut self.idle_s) > COLD_S;
+                match (self.since_clean < DUMMIES, cold) {
+                    (true, _) => (Phase::Season, OVER_S + 40.0),
+                    (false, true) => (Phase::Season, WARM_S),
+                    (false, false) => (Phase::Main, TIME_OUT_S + 1.0),
+                }
             }
             Phase::Main => (Phase::Over, OVER_S),
             Phase::Over if self.rf_hours >= CLEAN_HOURS && !self.skipped => {
