@@ -1,7 +1,8 @@
 //! How fast the fab runs with its sentinel in the loop, how its cost grows with its size, and that memory stays flat.
 //!
 //! `cargo bench --workspace --bench fab`. The figures to read: ten fab minutes of the whole fab an iteration, where 1,000
-//! times real time would be 600 ms; and the exponent of cost against machines, where 1 is linear.
+//! times real time would be 600 ms; the exponent of cost against machines, where 1 is linear; and what transport adds to a
+//! step of the machines.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
 use std::hint::black_box;
@@ -10,6 +11,7 @@ use std::time::Instant;
 use aegis_models::{Seed, Site};
 use aegis_scenarios::file::Scenario;
 use aegis_scenarios::world::World;
+use aegis_sim::{Twin, TwinOptions};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const MINUTE: u64 = 600;
@@ -56,6 +58,26 @@ fn growth(_: &mut Criterion) {
     println!("cost ~ machines^{:.3}", (t1 / t0).ln() / (n1 as f64 / n0 as f64).ln());
 }
 
+/// What carriers and lots cost beside the machines: an hour of the twin alone.
+fn transport(_: &mut Criterion) {
+    let lots = Site::built_in();
+    let mut carriers = lots.clone();
+    carriers.routes.clear();
+    let mut machines = carriers.clone();
+    machines.machines.retain(|m| m.kind != "hoist" && m.kind != "floor_sensor");
+    (machines.rail, machines.floor) = (None, None);
+    for (what, site) in [("machines", machines), ("and carriers", carriers), ("and lots", lots)] {
+        let mut twin = Twin::new(&site, &TwinOptions { seed: Seed(1), noise: true }).expect("it builds");
+        let mut frames = Vec::new();
+        let begin = Instant::now();
+        for _ in 0..60 * MINUTE {
+            twin.step(&mut frames);
+            frames.clear();
+        }
+        println!("{what:<13} {:.1} us a step", 1e6 * begin.elapsed().as_secs_f64() / (60 * MINUTE) as f64);
+    }
+}
+
 fn fab(c: &mut Criterion) {
     let (scenario, site) = ordinary();
     let mut world = World::new(&scenario, &site, Seed(1), None).expect("it builds");
@@ -78,5 +100,5 @@ fn fab(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, fab, growth);
+criterion_group!(benches, fab, growth, transport);
 criterion_main!(benches);

@@ -140,6 +140,7 @@ pub fn run(
         passed: verdicts.iter().all(|v| v.met),
         score: score(scenario, &events, &truths, &ZoneVerdict::default()),
         truth: truths.faults,
+        production: None,
         verdicts,
         events,
     })

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use aegis_models::event::Event;
 use aegis_models::{Seed, Site, Time};
+use aegis_sim::lots::{Lots, Production};
 use aegis_sim::record::{BadRecording, Recorder};
 use aegis_sim::{BadTwin, STEP};
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub struct Outcome {
     pub score: Score,
     /// What was true of each fault.
     pub truth: Vec<Truth>,
+    /// What the lots' line has made; none where the part of the site has no line, and at tier live.
+    pub production: Option<Production>,
     /// The timeline.
     pub events: Vec<Event>,
 }
@@ -118,6 +121,7 @@ pub fn run(
             look(&world, n);
         }
     }
+    let production = world.twin.lots().map(Lots::production);
     let events = world.finish()?;
     let verdicts = judge(scenario, &events, &probes);
     Ok(Outcome {
@@ -127,6 +131,7 @@ pub fn run(
         passed: verdicts.iter().all(|v| v.met),
         score: score(scenario, &events, &truths, &zones.verdict),
         truth: truths.faults,
+        production,
         verdicts,
         events,
     })

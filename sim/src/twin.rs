@@ -80,7 +80,7 @@ pub struct Twin {
     network: Network,
     /// What carries the lots, where the site has a rail; its equipment shares it.
     transport: Option<Shared>,
-    lots: Option<Lots>,
+    pub(crate) lots: Option<Lots>,
     faults: Vec<Scheduled>,
     truth: Vec<Event>,
     seq: u64,

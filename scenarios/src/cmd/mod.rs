@@ -8,6 +8,7 @@ mod faults;
 mod gem;
 mod operator;
 mod physics;
+mod production;
 mod replay;
 mod run;
 mod schema;

@@ -7,7 +7,7 @@ use aegis_models::Site;
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{BAD_INPUT, MET, NOT_MET, print};
+use super::{BAD_INPUT, MET, NOT_MET, print, production};
 use crate::file::{Scenario, Tier};
 use crate::run::{Outcome, RunError};
 use crate::score::Score;
@@ -207,6 +207,10 @@ fn report(outcomes: &[Outcome]) -> anyhow::Result<()> {
             text.push('\n');
         }
         text.push('\n');
+        if let Some(made) = &only.production {
+            text += &production::table(made);
+            text.push('\n');
+        }
         for v in &only.verdicts {
             text += &format!("{}  {}: {}\n", mark(v.met), v.asked, v.seen);
         }

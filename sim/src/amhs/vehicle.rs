@@ -158,7 +158,9 @@ impl Vehicle {
             wanted = wanted.min(stopping(0.0, left - SPEED_TAU_S * self.speed).max(SLOWEST));
         }
         if let Some(a) = ahead {
-            let room = a.gap_m - a.keep_m - SPEED_TAU_S * (self.speed - a.speed).max(0.0);
+            // It still gains on the one ahead until it has taken back its acceleration and corrected its speed.
+            let late_s = SPEED_TAU_S + self.accel.max(0.0) / rail.jerk_m_per_s3;
+            let room = a.gap_m - a.keep_m - late_s * (self.speed - a.speed).max(0.0);
             wanted = wanted.min(if room > 0.0 { stopping(a.speed, room) } else { 0.0 });
         }
         let halts = how.stop || self.stands();

@@ -1,9 +1,10 @@
 //! How a tool's time and a line's lots are counted.
 
 use aegis_plant::{E10, Quality};
+use serde::Serialize;
 
 /// What a line has made.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LineMetrics {
     /// How long was measured [s].
     pub span_s: f64,
@@ -13,6 +14,8 @@ pub struct LineMetrics {
     pub lost: u32,
     /// Lots an hour [1/h].
     pub throughput_per_h: f64,
+    /// Carriers brought to their places an hour [1/h].
+    pub carried_per_h: f64,
     /// From release to completion, mean over the completed that were released in the run [s].
     pub cycle_time_s: f64,
     /// Lots under way, mean over time.
@@ -20,7 +23,7 @@ pub struct LineMetrics {
 }
 
 /// How a tool has spent its time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ToolMetrics {
     /// The machine.
     pub machine: String,
@@ -36,8 +39,17 @@ pub struct ToolMetrics {
     pub oee: Oee,
 }
 
+/// What a line has made, and with what.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Production {
+    /// The line.
+    pub line: LineMetrics,
+    /// Its tools, in the order of the routes.
+    pub tools: Vec<ToolMetrics>,
+}
+
 /// Overall equipment efficiency and its factors, each in [0, 1] (SEMI E79-0304).
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Oee {
     /// Uptime over all time (availability efficiency).
     pub availability: f64,
@@ -65,7 +77,9 @@ pub(super) struct ToolClock {
     lots: u32,
     pieces: f64,
     good: f64,
-    /// Productive time of the lot in work, and of all finished ones [s].
+    /// Pieces of lots whose work was all seen.
+    paced: f64,
+    /// Productive time of the lot in work, and of those [s].
     lot_s: f64,
     finished_s: f64,
     /// Its best pace so far [s a piece].
@@ -84,16 +98,18 @@ impl ToolClock {
         }
     }
 
-    /// A lot of so many pieces is finished.
-    pub fn finish(&mut self, pieces: u32, was: Quality, is: Quality, dies_per_wafer: f64) {
+    /// A lot of so many pieces is finished. What was found at work says nothing of the pace.
+    pub fn finish(&mut self, pieces: u32, found: bool, was: Quality, is: Quality, dies_per_wafer: f64) {
         let n = f64::from(pieces);
         let killed = (is.defects_per_wafer - was.defects_per_wafer).max(0.0) / dies_per_wafer;
         let weak = (is.weak_joints - was.weak_joints).max(0.0);
         self.good += n * (1.0 - (killed + weak).min(1.0));
-        let pace = self.lot_s / n;
-        self.best_s = Some(self.best_s.map_or(pace, |b| b.min(pace)));
-        self.finished_s += self.lot_s;
-        (self.pieces, self.lots, self.lot_s) = (self.pieces + n, self.lots + 1, 0.0);
+        let lot_s = std::mem::take(&mut self.lot_s);
+        (self.pieces, self.lots) = (self.pieces + n, self.lots + 1);
+        if !found {
+            self.best_s = Some(self.best_s.map_or(lot_s / n, |b| b.min(lot_s / n)));
+            (self.paced, self.finished_s) = (self.paced + n, self.finished_s + lot_s);
+        }
     }
 
     /// Counts anew. The best pace is the tool's own and stays.
@@ -117,7 +133,7 @@ impl ToolClock {
             oee: Oee {
                 availability: share(up, total),
                 operational: share(of(E10::Productive), up),
-                rate: share(self.best_s.unwrap_or(0.0) * self.pieces, self.finished_s),
+                rate: share(self.best_s.unwrap_or(0.0) * self.paced, self.finished_s),
                 quality: share(self.good, self.pieces),
             },
         }
@@ -133,6 +149,7 @@ pub(super) struct LineClock {
     timed: u32,
     cycle_s: f64,
     pub lost: u32,
+    pub carried: u32,
 }
 
 impl LineClock {
@@ -158,6 +175,7 @@ impl LineClock {
             completed: self.completed,
             lost: self.lost,
             throughput_per_h: per(3_600.0 * f64::from(self.completed), self.span_s),
+            carried_per_h: per(3_600.0 * f64::from(self.carried), self.span_s),
             cycle_time_s: per(self.cycle_s, f64::from(self.timed)),
             wip: per(self.lot_s, self.span_s),
         }

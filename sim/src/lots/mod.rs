@@ -17,7 +17,7 @@ use aegis_plant::{Given, Job, Quality, Supply};
 
 use crate::amhs::{Place, Report, Transport};
 
-pub use metrics::{LineMetrics, Oee, ToolMetrics};
+pub use metrics::{LineMetrics, Oee, Production, ToolMetrics};
 
 use metrics::{LineClock, ToolClock};
 
@@ -31,6 +31,8 @@ pub struct Lots {
     /// Places before a tool, and behind it.
     places: usize,
     next: u32,
+    /// Lots sent on so far.
+    sent: u64,
     now_s: f64,
     clock: LineClock,
 }
@@ -52,6 +54,8 @@ struct Tool {
     queue: VecDeque<u32>,
     /// Lots on their way here.
     coming: usize,
+    /// The dispatch that last sent one here, by its number.
+    sent: u64,
     work: Option<u32>,
     done: Vec<u32>,
     clock: ToolClock,
@@ -61,6 +65,8 @@ struct Lot {
     route: usize,
     step: usize,
     quality: Quality,
+    /// What is left of its pieces at the step at which the run has found it.
+    left: Option<u32>,
     /// When it was released [s]; none for one that the run has found under way.
     released_s: Option<f64>,
     /// Where it stands, or the place that it was last fetched from.
@@ -70,7 +76,7 @@ struct Lot {
 }
 
 impl Lots {
-    /// The lots of that site, a lot in every tool; none where no route has all its tools, and work is without end.
+    /// The lots of that site, some under way; none where no route has all its tools, and work is without end.
     pub fn new(site: &Site) -> Option<Lots> {
         let rail = site.rail.as_ref()?;
         let mut tools: Vec<Tool> = Vec::new();
@@ -105,6 +111,7 @@ impl Lots {
             places: rail.places as usize,
             // What stands alone works on lot 1 for ever.
             next: 2,
+            sent: 0,
             now_s: 0.0,
             clock: LineClock::default(),
         };
@@ -112,7 +119,7 @@ impl Lots {
         Some(lots)
     }
 
-    /// A run finds a lot in every tool, of the routes in turn.
+    /// A run finds a lot in two of three tools of a kind, of the routes in turn; they are not done with theirs at once.
     fn find_under_way(&mut self) {
         for tool in 0..self.tools.len() {
             let visits: Vec<(usize, usize)> = self
@@ -127,9 +134,17 @@ impl Lots {
                 continue;
             }
             let (route, step) = visits[tool % visits.len()];
+            let line = &self.routes[route];
+            let (of, pieces) = (&line.tools[step], line.route.steps[step].pieces);
+            let place = of.iter().position(|t| *t == tool).expect("it is one of them") as u32;
+            let busy = (2 * of.len() as u32).div_ceil(3);
+            if place >= busy {
+                continue;
+            }
+            let left = pieces.div_ceil(busy) * (place + 1);
             let lot = self.begin(route, None);
             let begun = self.lots.get_mut(&lot).expect("it was just begun");
-            (begun.step, begun.at) = (step, Some(tool));
+            (begun.step, begun.at, begun.left) = (step, Some(tool), Some(left.min(pieces)));
             self.tools[tool].work = Some(lot);
         }
     }
@@ -139,7 +154,7 @@ impl Lots {
         // Lots are numbered for ever; a number that comes again is long gone.
         self.next = self.next.checked_add(1).unwrap_or(2);
         let quality = Quality::default();
-        self.lots.insert(lot, Lot { route, step: 0, quality, released_s, at: None, to: None });
+        self.lots.insert(lot, Lot { route, step: 0, quality, left: None, released_s, at: None, to: None });
         self.routes[route].under_way += 1;
         lot
     }
@@ -167,7 +182,8 @@ impl Lots {
     fn job(&self, number: u32) -> Job {
         let lot = &self.lots[&number];
         let step = &self.routes[lot.route].route.steps[lot.step];
-        Job { lot: number, recipe: step.recipe, pieces: step.pieces, quality: lot.quality }
+        let pieces = lot.left.unwrap_or(step.pieces);
+        Job { lot: number, recipe: step.recipe, pieces, quality: lot.quality }
     }
 
     fn hear(&mut self, report: Report) {
@@ -179,6 +195,7 @@ impl Lots {
                 }
             }
             Report::Brought(number) => {
+                self.clock.carried += 1;
                 let Some(lot) = self.lots.get_mut(&number) else { return };
                 match lot.to.take() {
                     Some(tool) => {
@@ -213,14 +230,15 @@ impl Lots {
     /// What a tool has done in the last step, and what it takes next.
     fn attend(&mut self, tool: usize, dt_s: f64, given: &Given) {
         let blocked = self.tools[tool].done.len() >= self.places;
+        let job = self.tools[tool].work.map(|lot| self.job(lot));
         let t = &mut self.tools[tool];
         t.clock.tick(dt_s, given.e10, t.work.is_none(), blocked);
-        if let (Some(quality), Some(number)) = (given.finished, t.work) {
+        if let (Some(quality), Some(job)) = (given.finished, job) {
+            let number = job.lot;
             let lot = self.lots.get_mut(&number).expect("a lot in work exists");
-            let line = &self.routes[lot.route].route;
-            let dies = f64::from(line.dies_per_wafer);
-            t.clock.finish(line.steps[lot.step].pieces, lot.quality, quality, dies);
-            (lot.quality, lot.step) = (quality, lot.step + 1);
+            let dies = f64::from(self.routes[lot.route].route.dies_per_wafer);
+            t.clock.finish(job.pieces, lot.left.is_some(), lot.quality, quality, dies);
+            (lot.quality, lot.step, lot.left) = (quality, lot.step + 1, None);
             (t.work, lot.at) = (None, Some(tool));
             t.done.push(number);
             self.ready.push_back(number);
@@ -254,14 +272,17 @@ impl Lots {
                 transport.request(number, from, Place::Stocker);
                 continue;
             };
-            let load = |t: &usize| {
+            let waiting = |t: &Tool| t.queue.len() + t.coming;
+            let room = next.iter().copied().filter(|t| waiting(&self.tools[*t]) < self.places);
+            // Of equal ones the one that has waited longest for a lot, so that work goes round.
+            let before = |t: &usize| {
                 let t = &self.tools[*t];
-                (t.queue.len() + t.coming, usize::from(t.work.is_some()))
+                (waiting(t) + usize::from(t.work.is_some()), t.sent)
             };
-            let room = next.iter().filter(|t| load(t).0 < self.places);
-            match room.min_by_key(|t| load(t)).copied() {
+            match room.min_by_key(before) {
                 Some(to) => {
-                    self.tools[to].coming += 1;
+                    self.sent += 1;
+                    (self.tools[to].sent, self.tools[to].coming) = (self.sent, self.tools[to].coming + 1);
                     self.lots.get_mut(&number).expect("it was just read").to = Some(to);
                     transport.request(number, from, self.tools[to].port);
                 }
@@ -275,14 +296,12 @@ impl Lots {
         self.lots.len()
     }
 
-    /// What the line has made since the last [`Lots::forget`].
-    pub fn line(&self) -> LineMetrics {
-        self.clock.metrics()
-    }
-
-    /// How each tool has spent its time since then, in the order of the routes.
-    pub fn tools(&self) -> Vec<ToolMetrics> {
-        self.tools.iter().map(|t| t.clock.metrics(&t.name)).collect()
+    /// What the line has made, and how its tools have spent their time, since the last [`Lots::forget`].
+    pub fn production(&self) -> Production {
+        Production {
+            line: self.clock.metrics(),
+            tools: self.tools.iter().map(|t| t.clock.metrics(&t.name)).collect(),
+        }
     }
 
     /// Begins to measure anew: what is under way stays, what was counted goes.
@@ -300,6 +319,7 @@ impl Tool {
             port,
             queue: VecDeque::new(),
             coming: 0,
+            sent: 0,
             work: None,
             done: Vec::new(),
             clock: ToolClock::default(),

@@ -89,12 +89,12 @@ fn the_slowest_tool_sets_the_pace_and_little_s_law_holds() {
     fab.run(4.0);
     fab.lots.forget();
     fab.run(40.0);
-    let line = fab.lots.line();
+    let line = fab.lots.production().line;
     assert!((7.6..=8.0).contains(&line.throughput_per_h), "{line:?}");
     let little = line.throughput_per_h * line.cycle_time_s / 3_600.0;
     assert!((little / line.wip - 1.0).abs() < 0.03, "{little} by Little, {line:?}");
     assert!((11.0..=12.0).contains(&line.wip), "{line:?}");
-    let tools = fab.lots.tools();
+    let tools = fab.lots.production().tools;
     let by = |name: &str| tools.iter().find(|t| t.machine == name).expect("it is there").clone();
     assert!(by("B").oee.operational > 0.95 && by("B").starved_s < 3_000.0, "{:?}", by("B"));
     // C works 300 s of 450 and has nothing to do in the rest; an A works 600 s of 900 and cannot get rid of it.
@@ -110,9 +110,9 @@ fn a_tool_that_fails_starves_those_after_it_and_blocks_those_before() {
     fab.lots.forget();
     fab.tools[2].broken = true;
     fab.run(8.0);
-    let line = fab.lots.line();
+    let line = fab.lots.production().line;
     assert!(line.completed <= 6, "{line:?}");
-    let tools = fab.lots.tools();
+    let tools = fab.lots.production().tools;
     let by = |name: &str| tools.iter().find(|t| t.machine == name).expect("it is there").clone();
     // The step in which it broke was begun as a sound one.
     assert!(by("B").oee.availability < 1e-5);
@@ -120,7 +120,7 @@ fn a_tool_that_fails_starves_those_after_it_and_blocks_those_before() {
     fab.tools[2].broken = false;
     fab.lots.forget();
     fab.run(8.0);
-    assert!(fab.lots.line().completed > 55, "{:?}", fab.lots.line());
+    assert!(fab.lots.production().line.completed > 55, "{:?}", fab.lots.production().line);
 }
 
 #[test]
@@ -131,13 +131,17 @@ fn what_a_step_does_to_a_lot_is_the_next_step_s_to_bear() {
     fab.tools[2].added.defects_per_wafer = 50.0;
     fab.run(6.0);
     fab.lots.forget();
-    let arrived = fab.supplies[3].job;
     fab.run(10.0);
-    let job = arrived.or(fab.supplies[3].job).expect("C has had work");
+    // B works 450 s on a lot, C 300 s.
+    let job = (0..50).find_map(|_| {
+        fab.run(0.01);
+        fab.supplies[3].job
+    });
+    let job = job.expect("C has work now and then");
     assert_eq!((job.pieces, job.quality.weak_joints, job.quality.defects_per_wafer), (20, 0.1, 50.0));
     let b = fab.supplies[2].job.expect("B has work");
     assert_eq!((b.recipe, b.quality.weak_joints), (3, 0.1));
-    let tools = fab.lots.tools();
+    let tools = fab.lots.production().tools;
     let quality = |name: &str| tools.iter().find(|t| t.machine == name).expect("it is there").oee.quality;
     for (name, good) in [("A1", 0.9), ("B", 0.9), ("C", 1.0)] {
         assert!((quality(name) - good).abs() < 1e-9, "{name}: {}", quality(name));
@@ -150,7 +154,7 @@ fn a_fallen_carrier_is_a_lost_lot_and_frees_its_places() {
     fab.run(2.0);
     let (wip, victim) = (fab.lots.wip(), *fab.lots.lots.keys().next().expect("lots are under way"));
     fab.lots.hear(Report::Lost(victim));
-    assert_eq!((fab.lots.wip(), fab.lots.line().lost), (wip - 1, 1));
+    assert_eq!((fab.lots.wip(), fab.lots.production().line.lost), (wip - 1, 1));
 }
 
 #[test]
@@ -160,4 +164,44 @@ fn a_part_of_the_site_without_all_tools_of_a_route_has_no_lots() {
     assert!(Lots::new(&site).is_some(), "another of its kind is there");
     site.machines.retain(|m| m.name != "B");
     assert!(Lots::new(&site).is_none());
+}
+
+/// The built-in fab's own tools over their rail, without what supplies them.
+fn built_in_line() -> crate::Twin {
+    let mut site = Site::built_in();
+    let rail = site.rail.clone().expect("it has a rail");
+    site.machines.retain(|m| rail.port(&m.name).is_some());
+    site.couplings.clear();
+    crate::Twin::new(&site, &crate::TwinOptions { seed: Seed(5), noise: true }).expect("it builds")
+}
+
+fn run_line(twin: &mut crate::Twin, hours: u32) {
+    let mut frames = Vec::new();
+    for _ in 0..36_000 * hours {
+        twin.step(&mut frames);
+        frames.clear();
+    }
+}
+
+#[test]
+fn the_fab_s_lots_go_from_deposition_to_test_and_the_polisher_sets_the_pace() {
+    let mut twin = built_in_line();
+    // What it has found under way is through by then.
+    run_line(&mut twin, 24);
+    twin.lots.as_mut().expect("its routes have their tools").forget();
+    run_line(&mut twin, 24);
+    let made = twin.lots().expect("they are still there").production();
+    let line = made.line;
+    // A lot in 49 minutes, and one in 135.
+    assert!((38..=42).contains(&line.completed) && line.lost == 0, "{line:?}");
+    let little = line.throughput_per_h * line.cycle_time_s / 3_600.0;
+    assert!((little / line.wip - 1.0).abs() < 0.1, "{little} by Little, {line:?}");
+    let load = |t: &ToolMetrics| t.e10_s[0] / line.span_s;
+    let busiest = made.tools.iter().max_by(|a, b| load(a).total_cmp(&load(b))).expect("there are tools");
+    assert_eq!(busiest.machine, "CMP-01");
+    assert!((0.84..0.92).contains(&load(busiest)), "{busiest:?}");
+    for t in made.tools.iter().filter(|t| t.machine != "CMP-01") {
+        assert!(t.lots >= 4 && (0.3..0.87).contains(&load(t)), "{} works {:.2}", t.machine, load(t));
+        assert!((0.3..1.0).contains(&t.oee.overall()) && t.oee.quality > 0.99, "{t:?}");
+    }
 }

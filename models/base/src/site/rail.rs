@@ -271,7 +271,10 @@ mod tests {
         let route = |steps: &str| told(&format!("{RAIL}{ROUTE}{steps}"));
         assert_eq!(route("step=[{kind='wire_bonder', pieces=25}]\n"), "sound");
         assert!(route("step=[{kind='wire_bondr', pieces=25}]\n").contains("\"wire_bonder\"?"));
-        assert!(route("step=[{kind='cnc', pieces=25}]\n").contains("B is on a route and has no port"));
+        assert!(
+            route("step=[{kind='cnc', pieces=25}]\n")
+                .contains("visits cnc, and none of its tools has a port")
+        );
         assert!(route("step=[{kind='wire_bonder', pieces=0}]\n").contains("pieces of 1 or more"));
         assert!(route("step=[]\n").contains("has no step"));
         let alone = told(&format!("{ROUTE}step=[{{kind='wire_bonder', pieces=25}}]\n"));

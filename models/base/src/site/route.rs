@@ -41,7 +41,7 @@ pub struct RouteStep {
     /// The recipe that it runs.
     #[serde(default = "first")]
     pub recipe: u16,
-    /// Pieces of the lot at this step: wafers before dicing, strips after.
+    /// Pieces of the lot at this step, as its tool counts them: wafers before dicing, strips or shots of strips after.
     pub pieces: u32,
 }
 
@@ -79,16 +79,17 @@ impl Site {
                 }
             }
         }
-        let tools = self.routes.iter().flat_map(|r| &r.steps).map(|s| &s.kind);
+        let mut tools = self.routes.iter().flat_map(|r| &r.steps).map(|s| &s.kind);
         match (self.routes.is_empty(), &self.rail) {
             (false, None) => Some("a route needs a rail that carries its lots".to_owned()),
             (false, Some(rail)) => {
-                let kinds: Vec<&String> = tools.collect();
-                let machines = self.machines.iter().filter(|m| kinds.contains(&&m.kind));
-                let mut without = machines.filter(|m| rail.port(&m.name).is_none());
-                without
-                    .next()
-                    .map(|m| format!("machine {} is on a route and has no port on the rail", m.name))
+                // One tool of a kind is enough: the further lines of a scaled fab have no rail.
+                let without = |kind: &&String| {
+                    let mut of = self.machines.iter().filter(|m| m.kind == **kind).peekable();
+                    of.peek().is_some() && of.all(|m| rail.port(&m.name).is_none())
+                };
+                let kind = tools.find(without)?;
+                Some(format!("a route visits {kind}, and none of its tools has a port on the rail"))
             }
             (true, _) => None,
         }

@@ -114,6 +114,9 @@ const REPORT_S: f64 = 1.5;
 const CLEAN_HOURS: f64 = 60.0;
 const DUMMIES: f64 = 8.0;
 const SEASON: (f64, f64) = (0.04, 20.0);
+/// A chuck that has stood for so long is cold [s], and plasma without product warms it before the next wafer for so long [s].
+const COLD_S: f64 = 30.0;
+const WARM_S: f64 = 130.0;
 /// Light that the window loses in an hour of plasma [1/h].
 const WINDOW_PER_HOUR: f64 = 0.001;
 /// Plasma behind the matches: coil and bias at the nominal point [ohm]; the matches follow in [s]. Resistance rises with
@@ -225,6 +228,8 @@ struct Etcher {
     reflected: f64,
     chuck: Chuck,
     down_s: f64,
+    /// How long it has stood since the last plasma [s] -- state.
+    idle_s: f64,
     bad: u32,
     /// Faults of match and window; chamber and chuck have their own.
     mismatch: f64,
@@ -266,6 +271,7 @@ impl Etcher {
             reflected: 0.0,
             chuck: Chuck::rested(),
             down_s: 0.0,
+            idle_s: 0.0,
             bad: 0,
             mismatch: 0.0,
             clouded: 0.0,
@@ -288,6 +294,9 @@ impl Etcher {
             self.down_s = RESTART_S;
         }
         self.down_s = (self.down_s - cx.dt_s).max(0.0);
+        if self.phase == Phase::Idle {
+            self.idle_s += cx.dt_s;
+        }
         if !self.enabled || self.down_s > 0.0 {
             (self.phase, self.left_s) = (Phase::Idle, 0.0);
             return;
@@ -307,8 +316,14 @@ impl Etcher {
         }
         (self.phase, self.left_s) = match self.phase {
             Phase::Load => (Phase::Stabilise, STABILISE_S),
-            Phase::Stabilise if self.since_clean < DUMMIES => (Phase::Season, OVER_S + 40.0),
-            Phase::Stabilise => (Phase::Main, TIME_OUT_S + 1.0),
+            Phase::Stabilise => {
+                let cold = std::mem::take(&mut self.idle_s) > COLD_S;
+                match (self.since_clean < DUMMIES, cold) {
+                    (true, _) => (Phase::Season, OVER_S + 40.0),
+                    (false, true) => (Phase::Season, WARM_S),
+                    (false, false) => (Phase::Main, TIME_OUT_S + 1.0),
+                }
+            }
             Phase::Main => (Phase::Over, OVER_S),
             Phase::Over if self.rf_hours >= CLEAN_HOURS && !self.skipped => {
                 (self.rf_hours, self.since_clean) = (0.0, 0.0);

@@ -67,7 +67,9 @@ impl Zone {
         }
         let dt_s = std::mem::take(&mut self.since_s);
         let error = around.set_c - self.temp_c;
-        let wanted = self.integral + GAIN_PER_K * error;
+        // It knows when there is work, and does not wait for the temperature to fall.
+        let known = around.work_w / self.block.heater_w;
+        let wanted = self.integral + known + GAIN_PER_K * error;
         self.duty = wanted.clamp(0.0, 1.0);
         if self.duty == wanted {
             self.integral += GAIN_PER_K * error * dt_s / INTEGRAL_S;

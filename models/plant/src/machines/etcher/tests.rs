@@ -73,3 +73,23 @@ fn it_works_while_there_is_work_and_gives_its_lot_on_once() {
     assert!(finished[0].defects_per_wafer >= 1.0, "{finished:?}");
     assert_eq!((rig.get("state"), rig.get("e10_state")), (0.0, 2.0));
 }
+
+#[test]
+fn a_chuck_that_has_stood_is_warmed_before_the_next_wafer() {
+    let mut rig = Rig::new("etcher", 5);
+    let job = rig.supply.job;
+    let first_chuck = |rig: &mut Rig| {
+        while rig.get("state") != 3.0 {
+            rig.step();
+        }
+        rig.get("chuck_temp")
+    };
+    rig.run(1_200);
+    let warm = first_chuck(&mut rig);
+    rig.supply.job = None;
+    rig.run(1_200);
+    let cold = rig.get("chuck_temp");
+    rig.supply.job = job;
+    let again = first_chuck(&mut rig);
+    assert!(cold < warm - 1.5 && again > warm - 1.0, "{warm}, then {cold}, then {again} degC");
+}
