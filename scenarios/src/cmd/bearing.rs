@@ -176,8 +176,9 @@ mod tests {
         let amplitude = 4.0e-3 * std::f64::consts::SQRT_2 * omega / 9.806_65;
         // A sine by its difference equation: the step is so small that three terms of its series are exact.
         let step = omega / 25_600.0;
-        let first = step * (1.0 - step.powi(2) / 6.0 + step.powi(4) / 120.0);
-        let twice_cos = 2.0 - step.powi(2) + step.powi(4) / 12.0;
+        let square = step * step;
+        let first = step * (1.0 - square / 6.0 + square * square / 120.0);
+        let twice_cos = 2.0 - square + square * square / 12.0;
         let sine = std::iter::successors(Some((0.0, first)), |(a, b)| Some((*b, twice_cos * b - a)));
         let g: Vec<f64> = sine.take(25_600).map(|(x, _)| amplitude * x).collect();
         let told =

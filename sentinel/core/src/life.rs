@@ -23,6 +23,10 @@ const SIGNIFICANT: f64 = 3.29;
 const INTERVAL: f64 = 1.645;
 /// Standard error of a median over the median deviation and the root of the count: 1.2533 x 1.4826.
 const MEDIAN_ERROR: f64 = 1.858;
+/// An interval whose end is more than so many times its beginning tells nothing that people could plan by.
+const WIDEST: f64 = 3.0;
+/// What ends sooner than this is told by what it does [s]: a value of the trend stands for a minute at least.
+const SOON_S: f64 = 300.0;
 /// A part has been renewed when its channel has gone back by this share of the way it had come.
 const RENEWED: f64 = 0.7;
 
@@ -86,6 +90,11 @@ impl Trend {
         come * (end - first) > 0.0 && come.abs() > 0.1 * (end - first).abs() && back / come > RENEWED
     }
 
+    /// Whether the part is new, or was not watched before: nothing can be said of it yet.
+    pub fn is_new(&self) -> bool {
+        self.values.len() < FEWEST
+    }
+
     /// How long from now until the channel reaches `end`, if it is on its way there.
     pub fn remaining(&self, now: Time, end: f64) -> Option<Remaining> {
         let latest = &self.values[self.values.len().saturating_sub(LATEST)..];
@@ -133,6 +142,11 @@ impl Trend {
 }
 
 impl Remaining {
+    /// Whether people can plan by it: the interval is narrow, and what ends is not ending just now.
+    pub fn worth_telling(&self) -> bool {
+        self.likely_s >= SOON_S && self.high_s.is_some_and(|high| high <= WIDEST * self.low_s)
+    }
+
     /// In words: `9 h left (7 h to 14 h)`.
     pub fn words(&self) -> String {
         let high = self.high_s.map_or("open".to_owned(), span);
@@ -180,6 +194,16 @@ mod tests {
             inside += u32::from(left.low_s <= 21_600.0 && left.high_s.is_some_and(|h| h >= 21_600.0));
         }
         assert!(inside >= 170, "{inside} of 200");
+    }
+
+    #[test]
+    fn what_nobody_can_plan_by_is_not_told() {
+        let left = |low_s, high_s| Remaining { likely_s: 7_200.0, low_s, high_s };
+        assert!(left(6_000.0, Some(9_000.0)).worth_telling());
+        assert!(!left(3_000.0, Some(9_900.0)).worth_telling(), "anything between one hour and three");
+        assert!(!left(6_000.0, None).worth_telling(), "it might as well never end");
+        assert!(!Remaining { likely_s: 200.0, ..left(190.0, Some(210.0)) }.worth_telling());
+        assert!(Trend::default().is_new() && !climb(1, 10.0, 4).is_new());
     }
 
     #[test]

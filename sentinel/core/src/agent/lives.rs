@@ -16,13 +16,15 @@ impl Agent {
             if !m.lives[k].trend.push(self.now, x, end) {
                 continue;
             }
-            match m.lives[k].trend.remaining(self.now, end) {
-                Some(r) if m.lives[k].told_s.is_none_or(|told| r.likely_s < told / 2.0) => {
-                    m.lives[k].told_s = Some(r.likely_s);
-                    self.tell_life(i, k, x, r);
-                }
-                Some(_) => {}
-                None => m.lives[k].told_s = None,
+            let life = &mut m.lives[k];
+            // A new part begins anew; one that rests goes on later.
+            if life.trend.is_new() {
+                life.told_s = None;
+            }
+            let less = |r: &Remaining| life.told_s.is_none_or(|told| r.likely_s < told / 2.0);
+            if let Some(r) = life.trend.remaining(self.now, end).filter(|r| r.worth_telling() && less(r)) {
+                life.told_s = Some(r.likely_s);
+                self.tell_life(i, k, x, r);
             }
         }
     }
