@@ -117,6 +117,16 @@ impl Served {
         let first = twin.lines().recv_timeout(Duration::from_secs(60)).expect("the served site");
         Served { site: serde_json::from_str(&first).expect("a site"), twin }
     }
+
+    /// The whole fab without lots on their way: its tools have work without end, and nobody waits for a tool to get some.
+    pub fn busy() -> Served {
+        let mut site = Site::built_in();
+        site.routes.clear();
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("site.toml");
+        std::fs::write(&path, toml::to_string(&site).expect("a site is TOML")).expect("written");
+        Served::start(&["--site", path.to_str().expect("a path in UTF-8")])
+    }
 }
 
 /// What a sentinel has written to its disk.
