@@ -15,8 +15,7 @@ import sys
 import tempfile
 import time
 
-import gem_host
-from gem_host import EVENT_S, Failed, Machine, check
+from gem_peer import ESTABLISH_S, EVENT_S, Failed, Machine, check
 
 NAME = "WB-01"
 BONDS, ACTIVATED = 1001, 13
@@ -41,7 +40,7 @@ class Life:
         machine = Machine(self.entry)
         machine.host.register_stream_function(10, 1, machine._take)
         machine.host.enable()
-        check(machine.host.waitfor_communicating(gem_host.ESTABLISH_S), "communications are not established")
+        check(machine.host.waitfor_communicating(ESTABLISH_S), "communications are not established")
         return machine
 
     def operator(self, order):

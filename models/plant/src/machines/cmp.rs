@@ -14,7 +14,7 @@ use aegis_models::physics::polishing::{
 use aegis_models::physics::thermal::lumped_after;
 use aegis_models::{Command, PointIx, Record, ThreatKind, Time};
 
-use super::control::{places, refuse, switch, take};
+use super::control::{places, refuse, show, switch, take};
 use super::lot::Lot;
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
@@ -428,9 +428,7 @@ impl Cmp {
             230.0 * supply.mains,
             supply.upw.resistivity_mohm_cm,
         ];
-        for (point, value) in self.points.iter().zip(values) {
-            cx.image.set(*point, value);
-        }
+        show(cx, self.points, values);
     }
 }
 

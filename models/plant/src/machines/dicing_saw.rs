@@ -10,7 +10,7 @@
 use aegis_models::physics::sawing::{SILICON_J_PER_MM3, power_w, rim_wear_um};
 use aegis_models::{Command, PointIx, Profile, Record, ThreatKind, Time};
 
-use super::control::{places, switch};
+use super::control::{places, show, switch};
 use super::lot::Lot;
 use super::recipes::{Recipes, Setting};
 use crate::{
@@ -406,9 +406,7 @@ impl DicingSaw {
             self.cut_m,
             self.since_dress,
         ];
-        for (point, value) in self.points.iter().zip(values) {
-            cx.image.set(*point, value);
-        }
+        show(cx, self.points, values);
     }
 }
 

@@ -8,11 +8,10 @@
 //!   load 10 s, stabilise 8 s, main etch until the endpoint (about 40 s), over etch 25 s
 //! ```
 
-use aegis_models::physics::plasma_etch::{emission_share, rate_share, seasoning};
-use aegis_models::physics::rf_match::LNetwork;
+use aegis_models::physics::plasma_etch::{rate_share, seasoning};
 use aegis_models::{Command, PointIx, Record, Rng, ThreatKind, Time};
 
-use super::control::{places, refuse, switch, take};
+use super::control::{places, refuse, show, switch, take};
 use super::lot::Lot;
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
@@ -20,9 +19,13 @@ use crate::{
 };
 use chamber::Chamber;
 use chuck::{CHUCK_L_PER_MIN, Chuck};
+use light::Light;
+use matches::Matches;
 
 mod chamber;
 mod chuck;
+mod light;
+mod matches;
 #[cfg(test)]
 mod tests;
 
@@ -117,23 +120,6 @@ const SEASON: (f64, f64) = (0.04, 20.0);
 /// A chuck that has stood for so long is cold [s], and plasma without product warms it before the next wafer for so long [s].
 const COLD_S: f64 = 30.0;
 const WARM_S: f64 = 130.0;
-/// Light that the window loses in an hour of plasma [1/h].
-const WINDOW_PER_HOUR: f64 = 0.001;
-/// Plasma behind the matches: coil and bias at the nominal point [ohm]; the matches follow in [s]. Resistance rises with
-/// pressure and falls with the density that the coil makes, as both load capacitors of the LAM 9600 show.
-const COIL_OHM: f64 = 2.0;
-const BIAS_OHM: f64 = 4.0;
-const MATCH_TAU_S: f64 = 0.8;
-/// Capacitors: full scale of the load capacitor [S] and of the tune reactance [ohm].
-const LOAD_SCALE_S: f64 = 0.2;
-const TUNE_SCALE_OHM: f64 = 20.0;
-/// Counts of the endpoint's channel at the nominal point on film and, as a share of it, when it is gone; its fall [s].
-const FILM_COUNTS: f64 = 1_700.0;
-const CLEARED: f64 = 0.6;
-const FALL_S: f64 = 2.0;
-/// Counts of the nitrogen line without air, and for each sccm of it.
-const NITROGEN_COUNTS: f64 = 40.0;
-const NITROGEN_PER_SCCM: f64 = 30.0;
 /// Share of rate that a sccm of air costs [-].
 const AIR_COSTS: f64 = 0.01;
 /// Wafer temperature of a sound tool at the end of the main etch [degC], and the rate's reference.
@@ -198,10 +184,8 @@ const POINTS: [&str; 31] = [
 struct Etcher {
     points: [PointIx; POINTS.len()],
     wafer: u16,
-    /// Rate, brightness and coil resistance of this chamber over nominal [-] -- parameters.
+    /// Rate of this chamber over nominal [-] -- parameter.
     rate: f64,
-    bright: f64,
-    coil: f64,
     /// Set-points -- input.
     enabled: bool,
     source_adj_pct: f64,
@@ -217,23 +201,16 @@ struct Etcher {
     /// Film left and time of the main etch on this wafer [nm, s]; what it was loaded with -- state.
     film_nm: f64,
     etch_s: f64,
-    /// The endpoint's channel over that of film [-], and its mean on film, as a sum and a count -- state.
-    glow: f64,
-    plateau: (f64, f64),
     /// Base pressure before this wafer [uTorr] -- state.
     base_utorr: f64,
     chamber: Chamber,
-    coil_match: LNetwork,
-    bias_match: LNetwork,
-    reflected: f64,
+    matches: Matches,
+    light: Light,
     chuck: Chuck,
     down_s: f64,
     /// How long it has stood since the last plasma [s] -- state.
     idle_s: f64,
     bad: u32,
-    /// Faults of match and window; chamber and chuck have their own.
-    mismatch: f64,
-    clouded: f64,
     /// Nobody cleans the chamber.
     skipped: bool,
 }
@@ -242,13 +219,12 @@ impl Etcher {
     fn new(setup: Setup<'_>) -> Etcher {
         let rng: &mut Rng = setup.rng;
         let job = Supply::default().job.expect("work without end");
-        let coil = rng.between(0.97, 1.03);
+        let matches = Matches::new(rng.between(0.97, 1.03));
         Etcher {
             points: places(setup.profile, POINTS),
             wafer: setup.profile.record_ix("wafer").expect("profile etcher has a record wafer"),
             rate: rng.between(0.99, 1.01),
-            bright: rng.between(0.95, 1.05),
-            coil,
+            light: Light::new(rng.between(0.95, 1.05)),
             enabled: true,
             source_adj_pct: 0.0,
             phase: Phase::Load,
@@ -262,19 +238,13 @@ impl Etcher {
             rf_hours: rng.between(2.0, 0.9 * CLEAN_HOURS),
             film_nm: FILM_NM,
             etch_s: 0.0,
-            glow: 1.0,
-            plateau: (0.0, 0.0),
             base_utorr: 10.0,
             chamber: Chamber::empty(),
-            coil_match: LNetwork::matching(COIL_OHM * coil),
-            bias_match: LNetwork::matching(BIAS_OHM),
-            reflected: 0.0,
+            matches,
             chuck: Chuck::rested(),
             down_s: 0.0,
             idle_s: 0.0,
             bad: 0,
-            mismatch: 0.0,
-            clouded: 0.0,
             skipped: false,
         }
     }
@@ -307,8 +277,7 @@ impl Etcher {
             self.report(cx);
         }
         // The endpoint is seen in the fall of the light; behind a window that passes nothing it is not.
-        let seen = self.glow < 0.5 * (1.0 + CLEARED) && self.clouded < 0.8;
-        if self.phase == Phase::Main && (seen || self.etch_s >= TIME_OUT_S) {
+        if self.phase == Phase::Main && (self.light.fallen() || self.etch_s >= TIME_OUT_S) {
             self.left_s = 0.0;
         }
         if self.left_s > 0.0 {
@@ -348,7 +317,8 @@ impl Etcher {
     fn load(&mut self, rng: &mut Rng) -> (Phase, f64) {
         let thick = self.job.map_or(0.0, |j| j.quality.thickness_pct);
         self.film_nm = FILM_NM * (1.0 + thick / 100.0) * (1.0 + 0.004 * rng.normal());
-        (self.etch_s, self.glow, self.plateau, self.reported) = (0.0, 1.0, (0.0, 0.0), false);
+        (self.etch_s, self.reported) = (0.0, false);
+        self.light.begin();
         self.chuck.hottest_c = 0.0;
         // Grippers are not clocks.
         (Phase::Load, LOAD_S * rng.between(0.95, 1.05))
@@ -357,23 +327,15 @@ impl Etcher {
     /// Matches, film and light.
     fn etch(&mut self, dt_s: f64, mains: f64) {
         if !self.plasma() {
-            self.reflected = 0.0;
+            self.matches.reflected = 0.0;
             return;
         }
         let program = self.program();
         let forward = program.source_w * (mains / 0.9).min(1.0);
-        let (power, dense) = (forward / 350.0, self.chamber.pressure / 12.0);
-        let r = COIL_OHM * self.coil * (1.0 + 0.08 * (dense - 1.0) - 0.1 * (power - 1.0));
-        let bias_r = BIAS_OHM * (1.0 + 0.08 * (dense - 1.0) - 0.1 * (power - 1.0));
-        let mut coil = LNetwork::matching(r);
-        coil.series_ohm *= 1.0 + self.mismatch;
-        let share = dt_s / (MATCH_TAU_S + dt_s);
-        self.coil_match = toward(self.coil_match, coil, share);
-        self.bias_match = toward(self.bias_match, LNetwork::matching(bias_r), share);
-        // A sound match leaves a watt; its null is not perfect.
-        self.reflected = 1.0 + forward * self.coil_match.reflected_share(r);
+        self.matches.follow(forward, self.chamber.pressure, dt_s);
         self.rf_hours += dt_s / 3_600.0;
-        let delivered = (forward - self.reflected).max(0.0) / 350.0;
+        let delivered = self.matches.delivered(forward);
+        let dense = self.chamber.pressure / 12.0;
         let chlorine = self.chamber.chlorine() / 75.0;
         let rate = RATE_NM_PER_MIN
             * self.rate
@@ -384,32 +346,18 @@ impl Etcher {
             self.etch_s += dt_s;
         }
         self.film_nm = (self.film_nm - rate * dt_s / 60.0).max(0.0);
-        let lit = if self.film_nm > 0.0 { 1.0 } else { CLEARED };
-        self.glow += (lit - self.glow) * (dt_s / (FALL_S + dt_s));
+        self.light.follow(self.film_nm > 0.0, dt_s);
         if self.phase == Phase::Main && self.etch_s > 10.0 && self.film_nm > 0.0 {
-            self.plateau = (self.plateau.0 + self.counts(forward), self.plateau.1 + 1.0);
+            self.light.on_film(self.light.endpoint(delivered, self.rf_hours));
         }
-    }
-
-    /// Share of the light that the window passes [-].
-    fn window(&self) -> f64 {
-        (1.0 - self.clouded) * (1.0 - WINDOW_PER_HOUR * self.rf_hours)
-    }
-
-    /// The endpoint's channel now.
-    fn counts(&self, forward: f64) -> f64 {
-        let delivered = (forward - self.reflected).max(0.0) / 350.0;
-        FILM_COUNTS * self.bright * emission_share(delivered) * self.glow * self.window()
     }
 
     /// The wafer's record, in the order of the profile's fields, and what it adds to its lot.
     fn report(&mut self, cx: &mut Step<'_>) {
         let noise: [f64; 3] = std::array::from_fn(|_| cx.rng.normal());
-        let (sum, count) = self.plateau;
-        let plateau = if count > 0.0 { sum / count } else { f64::NAN };
         let values = vec![
             self.etch_s,
-            plateau * (1.0 + 0.004 * noise[0]),
+            self.light.plateau() * (1.0 + 0.004 * noise[0]),
             self.base_utorr * (1.0 + 0.03 * noise[1]),
             self.chuck.hottest_c + 0.1 * noise[2],
             self.rf_hours,
@@ -458,7 +406,8 @@ impl Etcher {
         let state = self.phase as u8 + if at_work { 10 * self.recipe as u8 } else { 0 };
         let lit = |value: f64| if self.plasma() { value } else { 0.0 };
         let forward = program.source_w * (supply.mains / 0.9).min(1.0);
-        let light = emission_share((forward - self.reflected).max(0.0) / 350.0) * self.window();
+        let (delivered, hours) = (self.matches.delivered(forward), self.rf_hours);
+        let [coil_load, coil_tune, bias_load, bias_tune] = self.matches.shown();
         let (he_torr, he_sccm) = self.chuck.helium(self.plasma());
         let water_flow = CHUCK_L_PER_MIN * supply.process_water.flow;
         let values: [f64; POINTS.len()] = [
@@ -475,14 +424,14 @@ impl Etcher {
             self.chamber.pressure,
             self.chamber.throttle_pct,
             lit(forward),
-            self.reflected,
-            100.0 * self.coil_match.shunt_s / LOAD_SCALE_S,
-            100.0 * self.coil_match.series_ohm / TUNE_SCALE_OHM,
+            self.matches.reflected,
+            coil_load,
+            coil_tune,
             lit(program.bias_w),
-            100.0 * self.bias_match.shunt_s / LOAD_SCALE_S,
-            100.0 * self.bias_match.series_ohm / TUNE_SCALE_OHM,
-            lit(self.counts(forward)),
-            lit((NITROGEN_COUNTS + NITROGEN_PER_SCCM * self.chamber.leak) * light),
+            bias_load,
+            bias_tune,
+            lit(self.light.endpoint(delivered, hours)),
+            lit(self.light.nitrogen(self.chamber.leak, delivered, hours)),
             he_torr,
             he_sccm,
             self.chuck.wafer_c,
@@ -494,17 +443,7 @@ impl Etcher {
             supply.exhaust_pa,
             400.0 * supply.mains,
         ];
-        for (point, value) in self.points.iter().zip(values) {
-            cx.image.set(*point, value);
-        }
-    }
-}
-
-/// A network on its way to another.
-fn toward(from: LNetwork, to: LNetwork, share: f64) -> LNetwork {
-    LNetwork {
-        shunt_s: from.shunt_s + share * (to.shunt_s - from.shunt_s),
-        series_ohm: from.series_ohm + share * (to.series_ohm - from.series_ohm),
+        show(cx, self.points, values);
     }
 }
 
@@ -518,7 +457,7 @@ impl Machine for Etcher {
             self.base_utorr = 1_000.0 * self.chamber.pressure;
         }
         self.etch(cx.dt_s, cx.supply.mains);
-        let power = program.source_w + program.bias_w - self.reflected;
+        let power = program.source_w + program.bias_w - self.matches.reflected;
         self.chuck.heat(self.plasma().then_some(power), cx.supply, cx.dt_s);
         self.show(cx);
         let takes = &mut cx.given.takes;
@@ -541,12 +480,12 @@ impl Machine for Etcher {
     fn inject(&mut self, fault: &ProcessFault) -> Result<(), UnknownFault> {
         let size = fault.magnitude.max(0.0);
         match fault.name.as_str() {
-            "rf_match_drift" => self.mismatch = size.min(0.3),
+            "rf_match_drift" => self.matches.mismatch = size.min(0.3),
             "mfc_drift" => self.chamber.mfc = size.min(0.9),
             "chamber_leak" => self.chamber.leak = size,
             "he_backside_leak" => self.chuck.helium = size.min(40.0),
             "chuck_cooling" => self.chuck.cooling = size.min(0.95),
-            "endpoint_clouded" => self.clouded = size.min(0.95),
+            "endpoint_clouded" => self.light.clouded = size.min(0.95),
             "pump_degradation" => self.chamber.pump = size.min(0.8),
             _ => return Err(super::unknown(fault, FAULTS)),
         }
@@ -559,8 +498,9 @@ impl Machine for Etcher {
     }
 
     fn service(&mut self) {
-        (self.mismatch, self.chamber.mfc, self.chamber.leak, self.chuck.helium) = (0.0, 0.0, 0.0, 0.0);
-        (self.chuck.cooling, self.clouded, self.chamber.pump, self.bad) = (0.0, 0.0, 0.0, 0);
+        (self.matches.mismatch, self.chamber.mfc, self.chamber.leak, self.chuck.helium) =
+            (0.0, 0.0, 0.0, 0.0);
+        (self.chuck.cooling, self.light.clouded, self.chamber.pump, self.bad) = (0.0, 0.0, 0.0, 0);
         self.rf_hours = 0.0;
     }
 }

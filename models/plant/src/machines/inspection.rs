@@ -10,7 +10,7 @@
 use aegis_models::physics::gauge::capture_share;
 use aegis_models::{Command, PointIx, Record, ThreatKind, Time};
 
-use super::control::{places, refuse, switch, take};
+use super::control::{places, refuse, show, switch, take};
 use super::lot::Lot;
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
@@ -382,9 +382,7 @@ impl Inspection {
             self.control_s / 3_600.0,
             self.control,
         ];
-        for (point, value) in self.points.iter().zip(values) {
-            cx.image.set(*point, value);
-        }
+        show(cx, self.points, values);
     }
 }
 

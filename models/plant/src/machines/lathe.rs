@@ -11,7 +11,7 @@ use aegis_models::physics::vibration::unbalance_factor;
 use aegis_models::profile::BurstSpec;
 use aegis_models::{Command, PointIx, Rng, ThreatKind, Time};
 
-use super::control::{places, refuse, switch, take};
+use super::control::{places, refuse, show, switch, take};
 use super::spindle::{Design, Edge, Plan, Spindle};
 use crate::vibration::Vibration;
 use crate::{E10, FaultSpec, Harm, Kind, Machine, ProcessFault, Refusal, Setup, Step, Supply, UnknownFault};
@@ -398,9 +398,7 @@ impl Machine for Lathe {
             f64::from(self.enabled),
             f64::from(self.feed_hold),
         ];
-        for (point, value) in self.points.iter().zip(values) {
-            cx.image.set(*point, value);
-        }
+        show(cx, self.points, values);
         cx.given.takes.water_w = self.spindle.to_coolant_w(water_c).max(0.0);
         cx.given.takes.air_w = 500.0 + 300.0 * cut_kw;
         // A roughing cut shakes the floor.

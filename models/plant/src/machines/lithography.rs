@@ -11,17 +11,18 @@
 
 use aegis_models::physics::excimer::Excimer;
 use aegis_models::physics::imaging::Bossung;
-use aegis_models::physics::isolation::{displacement_nm, settling_s, transmissibility};
 use aegis_models::physics::overlay::{LensHeating, air_path_nm, wafer_growth_nm};
 use aegis_models::{Command, PointIx, Record, Rng, ThreatKind, Time};
 
-use super::control::{places, refuse, switch, take};
+use super::control::{places, refuse, show, switch, take};
 use super::lot::Lot;
 use crate::{
     E10, FaultSpec, Harm, Job, Kind, Machine, ProcessFault, Quality, Refusal, Setup, Step, Supply,
     UnknownFault,
 };
+use stage::Stage;
 
+mod stage;
 #[cfg(test)]
 mod tests;
 
@@ -115,18 +116,6 @@ const HALF_FIELD_MM: f64 = 13.0;
 const RADIUS_MM: f64 = 150.0;
 const PATH_MM: f64 = 300.0;
 const ALIGN_TO_EXPOSE_S: f64 = 25.0;
-/// Stage: natural frequency of its control [Hz], damping [-], share to which a step must settle (10 nm of 5 um), motion of
-/// its own in a scan [nm].
-const STAGE_HZ: f64 = 150.0;
-const STAGE_DAMPING: f64 = 0.3;
-const SETTLED: f64 = 0.002;
-const STAGE_NM: f64 = 1.2;
-/// Mounts: the floor's worst band and their natural frequency [Hz], damping [-]; how much of what passes the stage's
-/// control leaves [-].
-const FLOOR_HZ: f64 = 12.0;
-const MOUNT_HZ: f64 = 1.5;
-const MOUNT_DAMPING: f64 = 0.3;
-const CONTROL_LEAVES: f64 = 0.12;
 /// Overlay of a sound tool: one sigma over the fields [nm], and the mean that its grid keeps [nm].
 const FIELD_SIGMA_NM: f64 = 2.2;
 const GRID_NM: f64 = 1.0;
@@ -185,12 +174,10 @@ const POINTS: [&str; 21] = [
 struct Lithography {
     points: [PointIx; POINTS.len()],
     wafer: u16,
-    /// Gain of this laser, damping of this stage, height of this chuck's worst spot [-, -, nm] -- parameters.
+    /// Gain of this laser, height of this chuck's worst spot [-, nm] -- parameters.
     gain: f64,
-    damping: f64,
     clean_nm: f64,
-    /// Motion that the floor puts into the stage [nm s/um] -- parameter, from the mounts.
-    floor_gain: f64,
+    stage: Stage,
     /// Set-points -- input.
     enabled: bool,
     dose_adj_pct: f64,
@@ -212,7 +199,6 @@ struct Lithography {
     enclosure_c: f64,
     /// Change of the enclosure's temperature [K/s] -- state.
     gradient: f64,
-    stage_nm: f64,
     /// Dirt that the bay's air leaves on the chuck [nm] -- state.
     dirt_nm: f64,
     down_s: f64,
@@ -221,7 +207,6 @@ struct Lithography {
     uncorrected: f64,
     laser: f64,
     level_nm: f64,
-    bearing: f64,
     spot_nm: f64,
     haze: f64,
     /// Nobody renews the gas.
@@ -231,18 +216,14 @@ struct Lithography {
 impl Lithography {
     fn new(setup: Setup<'_>) -> Lithography {
         let rng: &mut Rng = setup.rng;
-        let floor_gain = displacement_nm(1.0, FLOOR_HZ)
-            * transmissibility(FLOOR_HZ, MOUNT_HZ, MOUNT_DAMPING)
-            * CONTROL_LEAVES;
         let job = Supply::default().job.expect("work without end");
         let duty = EXPOSE_S / (LOAD_S + ALIGN_S + EXPOSE_S);
         Lithography {
             points: places(setup.profile, POINTS),
             wafer: setup.profile.record_ix("wafer").expect("profile lithography has a record wafer"),
             gain: rng.between(0.99, 1.01),
-            damping: STAGE_DAMPING * rng.between(0.98, 1.02),
+            stage: Stage::new(rng),
             clean_nm: CLEAN_SPOT_NM * rng.between(0.9, 1.1),
-            floor_gain,
             enabled: true,
             dose_adj_pct: 0.0,
             focus_sp_nm: 0.0,
@@ -260,14 +241,12 @@ impl Lithography {
             lens_c: LENS_C,
             enclosure_c: LENS_C,
             gradient: 0.0,
-            stage_nm: STAGE_NM,
             dirt_nm: 0.0,
             down_s: 0.0,
             bad: 0,
             uncorrected: 0.0,
             laser: 0.0,
             level_nm: 0.0,
-            bearing: 0.0,
             spot_nm: 0.0,
             haze: 0.0,
             skipped: false,
@@ -342,20 +321,7 @@ impl Lithography {
         let around = LENS_C + ENCLOSURE_SHARE * (supply.air.temp_c - 21.0) + 0.1 * (self.lens_c - LENS_C);
         self.gradient = (around - self.enclosure_c) / (ENCLOSURE_TAU_S + dt_s);
         self.enclosure_c += self.gradient * dt_s;
-        let ringing = STAGE_DAMPING / self.damping / self.sound();
-        let own = STAGE_NM * ringing * ringing;
-        let floor = self.floor_gain * supply.floor_um_per_s;
-        self.stage_nm = (own * own + floor * floor).sqrt();
-    }
-
-    /// Share of the stage's damping that is left [-].
-    fn sound(&self) -> f64 {
-        1.0 - self.bearing
-    }
-
-    /// Time of the stage to come to rest now [ms].
-    fn settle_ms(&self) -> f64 {
-        1_000.0 * settling_s(SETTLED, STAGE_HZ, self.damping * self.sound())
+        self.stage.scan(supply.floor_um_per_s);
     }
 
     /// Focus shift and magnification that reach the wafer from the lens [nm, ppm].
@@ -373,7 +339,7 @@ impl Lithography {
         let edge = ALIGNMENT_LEAVES * wafer_growth_nm(RADIUS_MM, warm)
             + wafer_growth_nm(RADIUS_MM, since)
             + air_path_nm(PATH_MM, since);
-        let sigma = (FIELD_SIGMA_NM * FIELD_SIGMA_NM + self.stage_nm * self.stage_nm).sqrt();
+        let sigma = (FIELD_SIGMA_NM * FIELD_SIGMA_NM + self.stage.motion_nm * self.stage.motion_nm).sqrt();
         // A part in a million of half a field's millimetres is as many nanometres.
         GRID_NM + edge.abs() + HALF_FIELD_MM * ppm.abs() + 3.0 * sigma * (1.0 + vary)
     }
@@ -392,7 +358,7 @@ impl Lithography {
         let width =
             LINE.width_nm(at_wafer, image) + 5.0 * cx.supply.air.vapour_ppm + developer + 0.3 * noise[1];
         let (x, y) = (self.overlay_nm(ppm, 0.02 * noise[2]), self.overlay_nm(ppm, 0.02 * noise[3]));
-        let settle_ms = self.settle_ms() * (1.0 + 0.002 * noise[4]);
+        let settle_ms = self.stage.settle_ms() * (1.0 + 0.002 * noise[4]);
         let falls = (cx.supply.air.particles_per_m3 / 400.0 - 1.0).max(0.0);
         self.dirt_nm += 0.01 * falls;
         let spot = self.clean_nm * (1.0 + 0.05 * noise[5]) + self.dirt_nm + self.spot_nm;
@@ -441,8 +407,8 @@ impl Lithography {
             self.gas_age,
             self.pulse_mj,
             if self.phase == Phase::Expose { self.voltage_v } else { 0.0 },
-            self.stage_nm,
-            if self.phase == Phase::Expose { self.settle_ms() } else { 0.0 },
+            self.stage.motion_nm,
+            if self.phase == Phase::Expose { self.stage.settle_ms() } else { 0.0 },
             supply.floor_um_per_s,
             self.lens_c,
             self.enclosure_c,
@@ -454,9 +420,7 @@ impl Lithography {
             400.0 * supply.mains,
             supply.air.vapour_ppm,
         ];
-        for (point, value) in self.points.iter().zip(values) {
-            cx.image.set(*point, value);
-        }
+        show(cx, self.points, values);
     }
 }
 
@@ -493,7 +457,7 @@ impl Machine for Lithography {
             "lens_heating_uncorrected" => self.uncorrected = size.min(1.0),
             "dose_drift" => self.laser = size.min(0.9),
             "focus_offset" => self.level_nm = size,
-            "stage_bearing" => self.bearing = size.min(0.8),
+            "stage_bearing" => self.stage.bearing = size.min(0.8),
             "chuck_contamination" => self.spot_nm = size,
             "reticle_haze" => self.haze = size.min(0.9),
             _ => return Err(super::unknown(fault, FAULTS)),
@@ -508,7 +472,7 @@ impl Machine for Lithography {
 
     fn service(&mut self) {
         (self.uncorrected, self.laser, self.level_nm) = (0.0, 0.0, 0.0);
-        (self.bearing, self.spot_nm, self.haze) = (0.0, 0.0, 0.0);
+        (self.stage.bearing, self.spot_nm, self.haze) = (0.0, 0.0, 0.0);
         (self.gas_age, self.dirt_nm, self.bad) = (0.0, 0.0, 0);
     }
 }
