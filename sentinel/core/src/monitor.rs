@@ -1,73 +1,29 @@
 //! One machine as the sentinel sees it: its latest values, its regime, its channels and their symptoms.
 
-use std::sync::Arc;
+mod plan;
+mod symptom;
+
 use std::time::Duration;
 
 use aegis_models::event::Finding;
-use aegis_models::physics::bearing::Bearing;
-use aegis_models::profile::{DataType, Direction, Role, Term};
+use aegis_models::profile::{Direction, Term};
 use aegis_models::signal::Plans;
-use aegis_models::{Burst, Frame, PointIx, Profile, Quality, Time};
+use aegis_models::{Burst, Frame, PointIx, Quality, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::detect::residual::Bound;
 use crate::detect::spectrum::{BearingFault, diagnose_bearing};
-use crate::detect::{Channel, ChannelSpec, Heard, Joint, learning_rows};
+use crate::detect::{Channel, Heard, Joint, learning_rows};
 
-/// A point is stale after this many of its periods without a good value, and never before its machine's patience ends.
-const STALE_PERIODS: u32 = 5;
+pub use plan::{MachineConfig, Plan};
+pub use symptom::Symptom;
+pub(crate) use symptom::figure;
+
 /// Weight of a new value in the smoothed one.
 const SMOOTHING: f64 = 0.2;
 /// The name of all channels together, where a channel is named.
 pub const MULTIVARIATE: &str = "multivariate";
 /// The channels are looked at together no more often than this, about once a second: neighbours say the same thing.
 const JOINT_PERIOD: Duration = Duration::from_millis(900);
-
-/// One machine to watch.
-#[derive(Clone)]
-pub struct MachineConfig {
-    /// Its name in the site.
-    pub name: String,
-    /// Its kind's profile.
-    pub profile: Arc<Profile>,
-    /// Nothing is stale sooner than this without a good value: what its link may need to answer, or to give up.
-    pub patience: Duration,
-}
-
-impl MachineConfig {
-    /// A machine on a prompt link.
-    pub fn new(name: String, profile: Arc<Profile>) -> MachineConfig {
-        MachineConfig { name, profile, patience: Duration::from_secs(5) }
-    }
-}
-
-/// What never changes about a machine while an agent runs.
-pub struct Plan {
-    /// The machine's name in the site.
-    pub name: String,
-    /// Its kind's profile.
-    pub profile: Arc<Profile>,
-    /// Points first, then residuals, then what waveforms are judged by.
-    pub channels: Vec<ChannelSpec>,
-    /// The laws over its points, in the order of the residual channels.
-    pub residuals: Vec<Bound>,
-    /// The channels of its wearing parts, and where each ends.
-    pub lives: Vec<(usize, f64)>,
-    /// The channels that are judged together; none when the profile does not ask for it.
-    pub joint: Vec<usize>,
-    record_fields: Vec<Vec<PointIx>>,
-    /// For each kind of waveform, the point that tells the shaft's speed, and the bearing.
-    bursts: Vec<(PointIx, Bearing)>,
-    regime_point: Option<PointIx>,
-    regimes: Vec<u16>,
-    setpoints: Vec<PointIx>,
-    /// The machine does nothing while this point has this value.
-    stopped_by: Option<(PointIx, f64)>,
-    settle: Duration,
-    /// How long it takes after a stop, and after which points have changed.
-    warm_up: (Duration, Vec<PointIx>),
-    patience: Duration,
-}
 
 /// What a machine's monitor remembers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -108,211 +64,6 @@ pub struct Monitor {
     /// Transforms that were made for waveforms; not remembered.
     #[serde(skip)]
     plans: Plans,
-}
-
-/// A channel's present departure, as diagnosis and people see it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Symptom {
-    /// The place of its channel: points first, then residuals.
-    pub channel: usize,
-    /// The channel and which way it moves.
-    pub term: Term,
-    /// The statistic that spoke loudest.
-    pub detector: String,
-    /// What a waveform shows, in words; empty for what is no waveform's.
-    pub note: String,
-    /// What is at fault, in words that stay the same while it is; empty for what is no waveform's.
-    pub part: String,
-    /// The statistic's value over its limit at its worst.
-    pub peak: f64,
-    /// The channel's value at its worst [its unit].
-    pub value: f64,
-    /// The level it should have [its unit].
-    pub expected: f64,
-    /// Its unit.
-    pub unit: String,
-    /// When it began.
-    pub since: Time,
-    /// When it was last beyond its limit.
-    pub last: Time,
-    /// Of all channels together: those it comes from, most first, with their shares.
-    pub shares: Vec<(String, f64)>,
-}
-
-impl Symptom {
-    /// In words a technician accepts.
-    pub fn text(&self) -> String {
-        let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
-        let name = &self.term.channel;
-        if let Some((first, share)) = self.shares.first() {
-            let others: Vec<String> =
-                self.shares[1..].iter().map(|(n, s)| format!("{n} ({:.0} %)", 100.0 * s)).collect();
-            let more =
-                if others.is_empty() { String::new() } else { format!(", then {}", others.join(", ")) };
-            return format!(
-                "{} of all channels at {:.1} times its limit since {}, most from {first} ({:.0} %): {}{unit} against \
-                 {}{unit} where its level would be{more}",
-                self.detector,
-                self.peak,
-                self.since,
-                100.0 * share,
-                figure(self.value),
-                figure(self.expected),
-            );
-        }
-        match self.term.direction {
-            Direction::Stale => format!("{name}: no good value for {:.0} s", self.value),
-            Direction::Stuck => {
-                format!("{name} stands still at {}{unit} since {}", figure(self.value), self.since)
-            }
-            Direction::OutOfRange => format!(
-                "{name} at {}{unit} is beyond the instrument's range, which ends at {}{unit}",
-                figure(self.value),
-                figure(self.expected)
-            ),
-            Direction::High if !self.note.is_empty() => {
-                format!("{name}, {}: {}; seen since {}", self.part, self.note, self.since)
-            }
-            way => format!(
-                "{name} is {way}: {}{unit} against {}{unit} as learned, {} at {:.1} times its limit since {}",
-                figure(self.value),
-                figure(self.expected),
-                self.detector,
-                self.peak,
-                self.since
-            ),
-        }
-    }
-}
-
-/// The channels that are judged together: those that are watched in every regime and have a value all the time.
-fn joint(profile: &Profile, channels: &[ChannelSpec]) -> Vec<usize> {
-    if !profile.calibration.multivariate {
-        return Vec::new();
-    }
-    let steady = |i: usize| profile.points.get(i).is_none_or(|p| p.record.is_none());
-    let fits = |(i, c): &(usize, &ChannelSpec)| {
-        !c.watch.is_empty() && c.only.is_none() && c.data != DataType::Bool && steady(*i)
-    };
-    channels.iter().enumerate().filter(fits).map(|(i, _)| i).collect()
-}
-
-/// Four significant digits, as an instrument would show.
-pub(crate) fn figure(x: f64) -> String {
-    let size = x.abs();
-    if size >= 1e6 || (size > 0.0 && size < 1e-3) {
-        format!("{x:.2e}")
-    } else if size >= 1_000.0 {
-        format!("{x:.0}")
-    } else if size >= 10.0 {
-        format!("{x:.1}")
-    } else {
-        format!("{x:.3}")
-    }
-}
-
-impl Plan {
-    /// What is made of a machine's configuration.
-    pub fn new(config: MachineConfig) -> Plan {
-        let MachineConfig { name, profile, patience } = config;
-        let regimes_of = |names: &[String]| {
-            (!names.is_empty()).then(|| {
-                let all = &profile.regime.as_ref().expect("checked with the profile").names;
-                all.iter().filter(|(_, n)| names.contains(n)).filter_map(|(k, _)| k.parse().ok()).collect()
-            })
-        };
-        let (span, min_samples) = (profile.calibration.span.0, profile.calibration.min_samples);
-        let points = profile.points.iter().map(|p| ChannelSpec {
-            id: p.id.clone(),
-            unit: p.unit.clone(),
-            data: p.data,
-            watch: p.watch.clone(),
-            accuracy: p.accuracy,
-            tolerance: p.tolerance,
-            range: Some(p.range),
-            only: regimes_of(&p.only),
-            span,
-            min_samples,
-        });
-        let residuals = profile.residuals.iter().map(|r| ChannelSpec {
-            id: r.id.clone(),
-            unit: r.unit.clone(),
-            data: Default::default(),
-            watch: r.watch.clone(),
-            accuracy: r.accuracy,
-            tolerance: r.tolerance,
-            range: None,
-            only: regimes_of(&r.only),
-            span,
-            min_samples,
-        });
-        let bursts = profile.bursts.iter().map(|b| ChannelSpec {
-            id: b.channel.clone(),
-            unit: String::new(),
-            data: Default::default(),
-            // Its limit is its own: nothing is learned.
-            watch: vec![],
-            accuracy: 0.0,
-            tolerance: 0.0,
-            range: None,
-            only: regimes_of(&b.only),
-            span,
-            min_samples,
-        });
-        let channels: Vec<ChannelSpec> = points.chain(residuals).chain(bursts).collect();
-        let lives = profile.lives.iter();
-        let place = |id: &str| channels.iter().position(|c| c.id == id).expect("checked with the profile");
-        let lives = lives.map(|l| (place(&l.channel), l.end)).collect();
-        let regime = profile.regime.as_ref();
-        Plan {
-            name,
-            lives,
-            joint: joint(&profile, &channels),
-            channels,
-            residuals: Bound::all(&profile),
-            record_fields: profile
-                .records
-                .iter()
-                .map(|r| r.fields.iter().filter_map(|f| profile.point_ix(f)).collect())
-                .collect(),
-            bursts: profile
-                .bursts
-                .iter()
-                .filter_map(|b| Some((profile.point_ix(&b.speed)?, b.bearing.bearing())))
-                .collect(),
-            regime_point: regime.and_then(|r| profile.point_ix(&r.point)),
-            regimes: regime.map_or(vec![], |r| r.names.keys().filter_map(|k| k.parse().ok()).collect()),
-            setpoints: profile
-                .points
-                .iter()
-                .enumerate()
-                .filter(|(_, p)| p.role == Role::Setpoint)
-                .map(|(i, _)| PointIx(i as u16))
-                .collect(),
-            stopped_by: profile.stop.as_ref().and_then(|s| Some((profile.point_ix(&s.point)?, s.value))),
-            settle: profile.settle.0,
-            warm_up: profile.warm_up.as_ref().map_or_else(Default::default, |w| {
-                (w.span.0, w.after.iter().filter_map(|id| profile.point_ix(id)).collect())
-            }),
-            patience,
-            profile,
-        }
-    }
-
-    /// The place of the channel of that name.
-    pub fn channel(&self, id: &str) -> Option<usize> {
-        self.channels.iter().position(|c| c.id == id)
-    }
-
-    fn stale_after(&self, point: usize) -> Duration {
-        (self.profile.points[point].period.0 * STALE_PERIODS).max(self.patience)
-    }
-
-    /// After this long without a frame the whole machine is stale.
-    pub fn silent_after(&self) -> Duration {
-        let polled = self.profile.points.iter().enumerate().filter(|(_, p)| p.record.is_none());
-        polled.map(|(i, _)| self.stale_after(i)).min().unwrap_or(self.patience)
-    }
 }
 
 impl Monitor {
@@ -533,7 +284,6 @@ impl Monitor {
         }
     }
 
-    /// A machine that is told something else moves for a while: that is no fault, whoever told it.
     /// What has stood, or does something else, needs its time: told before the frame's values are taken.
     fn warm_up(&mut self, plan: &Plan, frame: &Frame, stopped: bool) {
         let (now, (span, after)) = (frame.time, &plan.warm_up);
@@ -555,6 +305,7 @@ impl Monitor {
         }
     }
 
+    /// A machine that is told something else moves for a while: that is no fault, whoever told it.
     fn take_setpoints(&mut self, plan: &Plan, frame: &Frame) {
         for s in
             frame.samples.iter().filter(|s| s.quality == Quality::Good && plan.setpoints.contains(&s.point))
@@ -670,3 +421,6 @@ impl Monitor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! and process data are not. A symptom is raised by any statistic alone: asking for level *and* rate at once would
 //! exclude the slow faults, which are most faults.
 
+mod bank;
 mod change;
 mod channel;
 pub mod eigen;
