@@ -119,13 +119,13 @@ impl Served {
     }
 
     /// The whole fab without lots on their way: its tools have work without end, and nobody waits for a tool to get some.
-    pub fn busy() -> Served {
+    pub fn busy(args: &[&str]) -> Served {
         let mut site = Site::built_in();
         site.routes.clear();
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("site.toml");
         std::fs::write(&path, toml::to_string(&site).expect("a site is TOML")).expect("written");
-        Served::start(&["--site", path.to_str().expect("a path in UTF-8")])
+        Served::start(&[&["--site", path.to_str().expect("a path in UTF-8")], args].concat())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::support::{Running, Served, aegis, aegis_path, stdout_of};
 
 /// Lets a client prove every machine that speaks a protocol. Each has to be named in what it tells.
 fn prove(name: &str, protocol: Protocol) {
-    prove_at(&Served::busy().site, name, protocol);
+    prove_at(&Served::busy(&[]).site, name, protocol);
 }
 
 /// The same, on the machines of a site that is served already.

@@ -115,7 +115,7 @@ fn peak_kb(pid: u32) -> u64 {
 
 #[test]
 fn a_crowd_at_one_machine_keeps_nobody_from_the_others_nor_from_it_later() {
-    let twin = Served::busy();
+    let twin = Served::busy(&[]);
     let victims = ["FFU-01", "CNC-01", "WB-01", "AHU-01"];
     let at = |machine, protocol| address(&twin.site, machine, protocol);
     let tcp = [

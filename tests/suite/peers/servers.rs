@@ -173,7 +173,7 @@ impl Peer {
 
     /// The same program, with nothing changed but the address, hears the served twin.
     fn watch_the_twin(&self, kind: &str, hash: &str) {
-        let served = Served::start(&["--pace", &PACE.to_string()]);
+        let served = Served::busy(&["--pace", &PACE.to_string()]);
         let machine =
             served.site.machines.iter().find(|m| m.name == self.machine).expect("the built-in site");
         let dir = tempfile::tempdir().expect("a folder");
